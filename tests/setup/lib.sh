@@ -1,0 +1,63 @@
+# shellcheck shell=bash
+# What the scripts beside this file share: where things lie, and how a step says what it does and how long it took.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# What outlives a checkout and is dear to make: root file systems, pids of what was started.
+# shellcheck disable=SC2034  # used by the scripts that read this file
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/flatrun-infra
+logs=$root/.cache/log
+collections=$root/.cache/collections
+mkdir -p "$logs" "$cache"
+
+say() { printf '%s\n' "$*"; }
+die() { say "$*" >&2; exit 1; }
+
+# step NAME SENTENCE COMMAND...: run it with its output in a log file; when it fails, show the log's end.
+step() {
+  local name=$1 sentence=$2 log=$logs/$1.log begin=$EPOCHREALTIME status=0
+  shift 2
+  say "$name: $sentence ..."
+  "$@" >"$log" 2>&1 </dev/null || status=$?
+  if [ "$status" -ne 0 ]; then
+    tail -n 40 "$log" >&2
+    die "$name: $sentence: failed after $(since "$begin") s (all of it: $log)"
+  fi
+  say "$name: $sentence: done in $(since "$begin") s"
+}
+
+# show NAME SENTENCE COMMAND...: the same with the output in sight.
+show() {
+  local name=$1 sentence=$2 begin=$EPOCHREALTIME status=0
+  shift 2
+  say "$name: $sentence ..."
+  "$@" </dev/null || status=$?
+  [ "$status" -eq 0 ] || die "$name: $sentence: failed after $(since "$begin") s"
+  say "$name: $sentence: done in $(since "$begin") s"
+}
+
+since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN {printf "%.1f", b - a}'; }
+
+# packages NAME...: install what is missing of these distribution packages; apt is not asked when nothing is.
+packages() {
+  local missing=() name
+  for name in "$@"; do
+    dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q ' installed$' || missing+=("$name")
+  done
+  [ "${#missing[@]}" -gt 0 ] || return 0
+  step packages "installing ${missing[*]}" install_packages "${missing[@]}"
+}
+
+install_packages() {
+  export DEBIAN_FRONTEND=noninteractive
+  # No service starts by being installed: the scripts start what they need, and say so.
+  export RUNLEVEL=1
+  apt-get update -q
+  apt-get install -q -y --no-install-recommends "$@"
+}
+
+# Ansible, pytest and mypy find the checkout under the name that it has when it is installed.
+link_collection() {
+  mkdir -p "$collections/ansible_collections/flatrun"
+  ln -sfn "$root" "$collections/ansible_collections/flatrun/infra"
+}
