@@ -47,5 +47,6 @@ format: venv ## Python in the project's format.
 build: venv ## The artifact that Galaxy distributes, in .cache/build.
 	@ansible-galaxy collection build --force --output-path .cache/build
 
-clean: ## Remove what commands of this checkout made in it.
+clean: ## Remove what commands of this checkout made in it, and end the second host.
+	@tests/setup/host down second
 	@rm -rf .cache .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .ansible tests/output

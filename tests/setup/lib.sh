@@ -15,10 +15,14 @@ die() { say "$*" >&2; exit 1; }
 
 # step NAME SENTENCE COMMAND...: run it with its output in a log file; when it fails, show the log's end.
 step() {
-  local name=$1 sentence=$2 log=$logs/$1.log begin=$EPOCHREALTIME status=0
+  local name=$1 sentence=$2 log=$logs/$1.log begin=$EPOCHREALTIME status
   shift 2
   say "$name: $sentence ..."
-  "$@" >"$log" 2>&1 </dev/null || status=$?
+  # In a shell of its own and not behind `||`, where bash would go on after a failed line of a function.
+  set +e
+  (set -e; "$@") >"$log" 2>&1 </dev/null
+  status=$?
+  set -e
   if [ "$status" -ne 0 ]; then
     tail -n 40 "$log" >&2
     die "$name: $sentence: failed after $(since "$begin") s (all of it: $log)"
@@ -28,10 +32,13 @@ step() {
 
 # show NAME SENTENCE COMMAND...: the same with the output in sight.
 show() {
-  local name=$1 sentence=$2 begin=$EPOCHREALTIME status=0
+  local name=$1 sentence=$2 begin=$EPOCHREALTIME status
   shift 2
   say "$name: $sentence ..."
-  "$@" </dev/null || status=$?
+  set +e
+  (set -e; "$@") </dev/null
+  status=$?
+  set -e
   [ "$status" -eq 0 ] || die "$name: $sentence: failed after $(since "$begin") s"
   say "$name: $sentence: done in $(since "$begin") s"
 }

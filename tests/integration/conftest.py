@@ -1,0 +1,148 @@
+"""The hosts that integration tests run on, and what each test is given there.
+
+A host is reached the same way by the tests and by Ansible: `local` by running a command, `ssh` over SSH with sudo. What
+is made on it carries a random prefix, so what a test leaves is seen, removed, and counted against it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+HOSTS = ("local", "ssh")
+OWN_NETWORKS = {"bridge", "host", "none"}
+
+
+@dataclass(frozen=True)
+class Host:
+    """Where a target runs: what Ansible is told about it, and a way to run a command on it as root."""
+
+    name: str
+    inventory: Path
+    shell: tuple[str, ...] = ()
+    own_engine: bool = False
+
+    def run(self, *command: str, check: bool = True) -> str:
+        words = [*self.shell, shlex.join(command)] if self.shell else list(command)
+        done = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        if check and done.returncode:
+            raise AssertionError(f"{shlex.join(command)} on {self.name}: {done.stderr.strip()}")
+        return done.stdout
+
+    def lines(self, *command: str) -> list[str]:
+        return self.run(*command).splitlines()
+
+    def containers(self) -> set[str]:
+        return set(self.lines("docker", "ps", "--all", "--format", "{{.Names}}"))
+
+    def networks(self) -> set[str]:
+        return set(self.lines("docker", "network", "ls", "--format", "{{.Name}}")) - OWN_NETWORKS
+
+    def volumes(self) -> set[str]:
+        return set(self.lines("docker", "volume", "ls", "--quiet"))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one test is given on one host."""
+
+    host: Host
+    images: dict[str, str]
+    prefix: str = field(default_factory=lambda: f"frt{secrets.token_hex(3)}")
+    ports: tuple[int, ...] = field(default_factory=lambda: free_ports(10))
+
+    @property
+    def root(self) -> str:
+        return f"/var/tmp/flatrun-test-{self.prefix}"
+
+    def variables(self) -> dict[str, object]:
+        return {
+            "test_prefix": self.prefix,
+            "test_root": self.root,
+            "test_ports": list(self.ports),
+            "test_images": self.images,
+            "test_host": self.host.name,
+        }
+
+
+def free_ports(count: int) -> tuple[int, ...]:
+    """Ports that nothing here listens on. The second host has none at all in use, so they are free there too."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("", 0))
+        return tuple(one.getsockname()[1] for one in sockets)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--hosts", default=" ".join(HOSTS), help="hosts to run on: local, ssh, or both (default)")
+
+
+@pytest.fixture(scope="session")
+def images() -> dict[str, str]:
+    """Service type to image, of all that `make images` has built."""
+    found = Host("local", Path()).lines("docker", "images", "--format", "{{.Repository}}:{{.Tag}}", "flatrun/*:local")
+    return {image.removeprefix("flatrun/").removesuffix(":local"): image for image in found}
+
+
+@pytest.fixture(scope="session")
+def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, images: dict[str, str]) -> Host:
+    return second_host(images) if request.param == "ssh" else this_host(tmp_path_factory.mktemp("inventory"))
+
+
+def this_host(folder: Path) -> Host:
+    """The machine itself, with its engine shared: nothing on it is the tests' own but what carries their prefix."""
+    told = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": str(Path(os.environ.get("FLATRUN_TEST_PYTHON", "/usr/bin/python3")).absolute()),
+    }
+    inventory = folder / "local.yml"
+    inventory.write_text(yaml.safe_dump({"all": {"hosts": {"local": told}}}))
+    return Host("local", inventory)
+
+
+def second_host(images: dict[str, str]) -> Host:
+    """A machine of its own behind SSH, with `become`; it stays up for the next run, `make clean` ends it."""
+    script = ROOT / "tests" / "setup" / "host"
+    subprocess.run([script, "up", "second"], check=True, stdin=subprocess.DEVNULL)
+    subprocess.run([script, "images", "second", *images.values()], check=True, stdin=subprocess.DEVNULL)
+    printed = subprocess.run([script, "up", "second"], check=True, capture_output=True, text=True).stdout
+    inventory = Path(printed.splitlines()[-1])
+    told = yaml.safe_load(inventory.read_text())["all"]["hosts"]["second"]
+    login = f"{told['ansible_user']}@{told['ansible_host']}"
+    options = shlex.split(told["ansible_ssh_common_args"])
+    key = told["ansible_ssh_private_key_file"]
+    # One connection for all commands: a login costs more than most of them.
+    shared = ["-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", f"ControlPath={inventory.parent}/%C"]
+    return Host("ssh", inventory, ("ssh", "-i", key, *options, *shared, login, "sudo"), own_engine=True)
+
+
+@pytest.fixture
+def stage(host: Host, images: dict[str, str]) -> Iterator[Stage]:
+    """A prefix, a directory and ports; afterwards the proof that nothing is left of it."""
+    given = Stage(host, images)
+    host.run("install", "-d", "-m", "0755", given.root)
+    before = host.containers(), host.networks(), host.volumes()
+    yield given
+    left = [sorted(found() - known) for found, known in zip((host.containers, host.networks, host.volumes), before)]
+    if not host.own_engine:
+        # Others are at work on this engine.
+        left = [[name for name in names if name.startswith(given.prefix)] for names in left]
+    for names, remove in zip(left, (("rm", "--force"), ("network", "rm"), ("volume", "rm"))):
+        if names:
+            host.run("docker", *remove, *names, check=False)
+    host.run("rm", "-rf", given.root)
+    if any(left):
+        found = ", ".join(name for names in left for name in names)
+        pytest.fail(f"left on {host.name}, and removed now: {found}", pytrace=False)
