@@ -1,0 +1,90 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The door between Ansible and the corridor: parameters in, result or one sentence out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any, Callable
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.flatrun.infra.plugins.module_utils.core.arguments import Arguments
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
+from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Room, Walk, failure, walk
+from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import SECRET, disguises
+
+# Masking a shorter text would mangle every word that happens to hold it. Short secrets are kept out of the output
+# by their type alone.
+_SHORTEST_MASKED = 8
+
+
+def change(arguments: Arguments, room: Room[Any, Any]) -> None:
+    """Run a module that changes things; with check mode and diff mode."""
+    module, params = _open(arguments)
+    course: Walk[Any] = Walk()
+    outcome = _attempt(lambda: walk(room, room.parse(params), module.check_mode, course))
+    if isinstance(outcome, FlatrunError):
+        module.fail_json(**failure(outcome, course))
+    for warning in course.warnings:
+        module.warn(warning)
+    outcome.update(changed=bool(course.plan), actions=[action.summary() for action in course.plan.actions])
+    if not course.plan:
+        outcome["reason"] = course.plan.reason
+    if module._diff:
+        outcome["diff"] = course.plan.diff()
+    module.exit_json(**outcome)
+
+
+def look(arguments: Arguments, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Run a module that only looks."""
+    module, params = _open(arguments)
+    outcome = _attempt(lambda: answer(params))
+    if isinstance(outcome, FlatrunError):
+        module.fail_json(msg=outcome.sentence(), changed=False)
+    module.exit_json(**{"changed": False, **outcome})
+
+
+def _open(arguments: Arguments) -> tuple[AnsibleModule, dict[str, Any]]:
+    module = AnsibleModule(
+        argument_spec=arguments.options,
+        mutually_exclusive=arguments.mutually_exclusive,
+        required_together=arguments.required_together,
+        required_if=arguments.required_if,
+        supports_check_mode=True,
+    )
+    params = deepcopy(module.params)
+    # From here on the module holds no secret in the clear: what it prints as its invocation is redacted, and what
+    # a driver or the engine may quote in an error is masked in every usual spelling.
+    _redact(module.params, arguments.options)
+    masked = {value for value in module.no_log_values if len(str(value)) >= _SHORTEST_MASKED}
+    module.no_log_values = {spelling for value in masked for spelling in disguises(str(value))}
+    return module, params
+
+
+def _attempt(work: Callable[[], dict[str, Any]]) -> Any:
+    """The result, or the FlatrunError that stands for whatever went wrong."""
+    try:
+        return work()
+    except FlatrunError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - the only one of its kind in the collection, so that nobody ever sees a traceback
+        place = error.__traceback__
+        while place and place.tb_next:
+            place = place.tb_next
+        where = f"{place.tb_frame.f_code.co_name}, line {place.tb_lineno}" if place else "unknown"
+        return FlatrunError(
+            f"unexpected {type(error).__name__}: {error} (in {where})",
+            do="This is a defect of flatrun.infra: report it.",
+        )
+
+
+def _redact(params: Any, options: Mapping[str, Any]) -> None:
+    for entry in params if isinstance(params, list) else [params]:
+        for name, option in options.items() if isinstance(entry, dict) else ():
+            value = entry.get(name)
+            if option.get("no_log") and value is not None:
+                entry[name] = dict.fromkeys(value, SECRET) if isinstance(value, dict) else SECRET
+            elif option.get("options") and value:
+                _redact(value, option["options"])

@@ -1,0 +1,170 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Administrators' logins: whether a server answers in its own protocol, and setting the password there."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from typing import Any, Callable
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Unreachable
+from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
+
+# MySQL and MariaDB: access denied, as with a wrong password or an unknown account.
+_MYSQL_DENIED = (1045, 1698, 3118)
+
+
+class Denied(FlatrunError):
+    """The server answered, and does not take the password."""
+
+
+class Account:
+    """An administrator at an address; ``user`` in the server's own spelling."""
+
+    def __init__(self, address: str, port: int, user: str, password: Secret, timeout: int = 5) -> None:
+        self.address, self.port, self.user, self.password, self.timeout = address, port, user, password, timeout
+
+
+def _driver(module: str, package: str) -> Any:
+    try:
+        return __import__(module)
+    except ImportError as error:
+        raise FlatrunError(
+            f"the library {module} is missing for {sys.executable} ({error})",
+            do=f"Install {package} there, as role flatrun.infra.host does.",
+        ) from None
+
+
+def _mysql(account: Account) -> Any:
+    pymysql = _driver("pymysql", "python3-pymysql and python3-cryptography")
+    try:
+        return pymysql.connect(
+            host=account.address,
+            port=account.port,
+            user=account.user,
+            charset="utf8mb4",
+            autocommit=True,
+            # Text would be sent as latin1; the server compares bytes.
+            password=account.password.reveal().encode(),
+            connect_timeout=account.timeout,
+            read_timeout=account.timeout,
+            write_timeout=account.timeout,
+        )
+    except pymysql.err.OperationalError as error:
+        kind = Denied if error.args[0] in _MYSQL_DENIED else Unreachable
+        raise kind(str(error.args[-1])) from None
+    except (pymysql.err.MySQLError, OSError, RuntimeError) as error:
+        raise Unreachable(str(error)) from None
+
+
+def _mysql_set(account: Account, new: Secret) -> None:
+    connection = _mysql(account)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT Host FROM mysql.user WHERE User = %s", (account.user,))
+            hosts = [row[0] for row in cursor.fetchall()]
+            for host in hosts:
+                cursor.execute("ALTER USER %s@%s IDENTIFIED BY %s", (account.user, host, new.reveal()))
+    finally:
+        connection.close()
+
+
+def _postgresql(account: Account) -> Any:
+    psycopg2 = _driver("psycopg2", "python3-psycopg2")
+    try:
+        connection = psycopg2.connect(
+            host=account.address,
+            port=account.port,
+            user=account.user,
+            dbname="postgres",
+            password=account.password.reveal(),
+            connect_timeout=account.timeout,
+            application_name="flatrun.infra",
+        )
+    except psycopg2.OperationalError as error:
+        kind = Denied if "authentication failed" in str(error) else Unreachable
+        raise kind(" ".join(str(error).split())) from None
+    connection.autocommit = True
+    return connection
+
+
+def _postgresql_set(account: Account, new: Secret) -> None:
+    from psycopg2 import extensions, sql
+
+    connection = _postgresql(account)
+    try:
+        # libpq makes the verifier here, so that no log of the server ever holds the password.
+        verifier = extensions.encrypt_password(new.reveal(), account.user, connection, "scram-sha-256")
+        with connection.cursor() as cursor:
+            statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(account.user), sql.Literal(verifier))
+            cursor.execute(statement)
+    finally:
+        connection.close()
+
+
+def _redis(account: Account) -> Any:
+    redis = _driver("redis", "python3-redis")
+    client = redis.Redis(
+        host=account.address,
+        port=account.port,
+        password=account.password.reveal(),
+        socket_timeout=account.timeout,
+        socket_connect_timeout=account.timeout,
+    )
+    try:
+        client.ping()
+    except redis.exceptions.AuthenticationError as error:
+        raise Denied(str(error)) from None
+    except redis.exceptions.ResponseError as error:
+        raise (Denied if "WRONGPASS" in str(error) else Unreachable)(str(error)) from None
+    except (redis.exceptions.RedisError, OSError) as error:
+        raise Unreachable(str(error)) from None
+    return client
+
+
+def _redis_set(account: Account, new: Secret) -> None:
+    client = _redis(account)
+    try:
+        client.execute_command("ACL", "SETUSER", "default", "resetpass", f"#{redis_hash(new)}")
+        client.execute_command("ACL", "SAVE")
+    finally:
+        client.close()
+
+
+_LOGIN: Mapping[str, Callable[[Account], Any]] = {
+    "mysql": _mysql,
+    "mariadb": _mysql,
+    "postgresql": _postgresql,
+    "redis": _redis,
+}
+_SET: Mapping[str, Callable[[Account, Secret], None]] = {
+    "mysql": _mysql_set,
+    "mariadb": _mysql_set,
+    "postgresql": _postgresql_set,
+    "redis": _redis_set,
+}
+
+
+def attempt(engine: str, account: Account) -> None:
+    """Log in and ask something; raises Denied, or Unreachable with the server's words."""
+    connection = _LOGIN[engine](account)
+    try:
+        if engine != "redis":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+                cursor.fetchall()
+    finally:
+        connection.close()
+
+
+def set_password(engine: str, account: Account, new: Secret) -> None:
+    """Give the administrator another password, on each of its hosts; raises as ``attempt`` does."""
+    _SET[engine](account, new)
+
+
+def redis_hash(password: Secret) -> str:
+    """As Redis keeps it in its ACL file: https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/."""
+    return hashlib.sha256(password.reveal().encode()).hexdigest()

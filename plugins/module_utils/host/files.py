@@ -1,0 +1,167 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Folders that are written as root: never through a link somebody else put there, and never half a file."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
+
+# A file that is read to be compared; what is larger isn't ours.
+_LONGEST = 16 * 1024**2
+_SCRATCH = ".flatrun-"
+
+
+class Found(NamedTuple):
+    """What a file was found to be; ``modified`` in nanoseconds since the epoch."""
+
+    content: bytes
+    mode: int
+    owner: int
+    modified: int
+
+
+def exists(path: str) -> bool:
+    return os.path.lexists(path)
+
+
+@contextmanager
+def folder(path: str) -> Iterator[int]:
+    """A descriptor of a folder that no link leads to; raises FileNotFoundError, and Refused for a link or a file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except (NotADirectoryError, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise Refused(f"is not a folder of its own ({error.strerror})", path, "Remove what is there.") from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def require_trusted(path: str) -> None:
+    """Refuse a path that somebody else could redirect: the owner of each part, and who may write there, decide."""
+    part = ""
+    for name in [""] + [word for word in path.split("/") if word]:
+        part = f"{part.rstrip('/')}/{name}"
+        try:
+            found = os.lstat(part)
+        except FileNotFoundError:
+            return
+        writable = found.st_mode & 0o002 and not found.st_mode & stat.S_ISVTX and not stat.S_ISLNK(found.st_mode)
+        if found.st_uid not in (0, os.geteuid()) or writable:
+            raise Refused(
+                "others can write there, so a link could be put where files are written as root",
+                part,
+                "Make it root's alone (chown root, chmod o-w), or choose another root_dir.",
+            )
+
+
+def make_folder(path: str, mode: int = 0o755, owner: int = -1) -> None:
+    """The folder and what is missing above it; one that exists keeps its mode and its owner."""
+    parent = os.path.dirname(path)
+    if not os.path.isdir(parent):
+        make_folder(parent)
+    with folder(parent) as descriptor:
+        try:
+            os.mkdir(os.path.basename(path), 0o700, dir_fd=descriptor)
+        except FileExistsError:
+            return
+        os.chmod(os.path.basename(path), mode, dir_fd=descriptor)
+        if owner >= 0:
+            os.chown(os.path.basename(path), owner, owner, dir_fd=descriptor)
+        os.fsync(descriptor)
+
+
+def read(path: str) -> Found | None:
+    """The file, or None where there is none; Refused for a link, a device or a file of more than 16 MiB."""
+    try:
+        with folder(os.path.dirname(path)) as parent:
+            descriptor = os.open(os.path.basename(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=parent)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Refused(f"can't be read ({error.strerror})", path, "Remove what is there.") from None
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _LONGEST:
+            raise Refused("is not a plain file of at most 16 MiB", path, "Remove what is there.")
+        return Found(file.read(), stat.S_IMODE(found.st_mode), found.st_uid, found.st_mtime_ns)
+
+
+def write(path: str, content: bytes, mode: int = 0o644, owner: int = -1) -> None:
+    """Put the whole file there at once, on disk before it has its name."""
+    name, scratch = os.path.basename(path), _SCRATCH + secrets.token_hex(8)
+    with folder(os.path.dirname(path)) as parent:
+        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                os.fchmod(file.fileno(), mode)
+                if owner >= 0:
+                    os.fchown(file.fileno(), owner, owner)
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(scratch, name, src_dir_fd=parent, dst_dir_fd=parent)
+        except OSError as error:
+            _forget(scratch, parent)
+            raise Refused(f"can't be written ({error.strerror})", path, "Make room or repair the disk.") from None
+        os.fsync(parent)
+
+
+def rename(old: str, new: str) -> None:
+    """Give a file or a folder of the same parent another name, replacing a file of that name."""
+    with folder(os.path.dirname(new)) as parent:
+        os.rename(os.path.basename(old), os.path.basename(new), src_dir_fd=parent, dst_dir_fd=parent)
+        os.fsync(parent)
+
+
+def remove(path: str) -> None:
+    with folder(os.path.dirname(path)) as parent:
+        _forget(os.path.basename(path), parent)
+        os.fsync(parent)
+
+
+def names(path: str) -> list[str]:
+    """What a folder holds, sorted, without the scratch files of a run that was killed."""
+    try:
+        with folder(path) as descriptor:
+            return sorted(name for name in os.listdir(descriptor) if not name.startswith(_SCRATCH))
+    except FileNotFoundError:
+        return []
+
+
+def sweep(path: str) -> None:
+    """Remove the scratch files that a killed run left in the folder."""
+    with folder(path) as descriptor:
+        for name in os.listdir(descriptor):
+            if name.startswith(_SCRATCH):
+                _forget(name, descriptor)
+
+
+def own(path: str, owner: int) -> None:
+    """Give a folder to an account."""
+    with folder(path) as descriptor:
+        os.fchown(descriptor, owner, owner)
+
+
+def keep_only(parent: str, kept: str) -> None:
+    """Remove the folders below ``parent`` but one."""
+    for name in names(parent):
+        path = f"{parent}/{name}"
+        if path != kept and os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path)
+
+
+def _forget(name: str, parent: int) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=parent)

@@ -1,0 +1,294 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Doing the actions of one service. What may fail is tried beside what serves, and undone if it fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Callable
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused, Unreachable
+from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action
+from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret, generate
+from ansible_collections.flatrun.infra.plugins.module_utils.database import administrator
+from ansible_collections.flatrun.infra.plugins.module_utils.host import files
+from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, containers, guards
+from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType, image_series
+from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
+from ansible_collections.flatrun.infra.plugins.module_utils.service.home import NEXT, Home
+from ansible_collections.flatrun.infra.plugins.module_utils.service.observe import Observer
+from ansible_collections.flatrun.infra.plugins.module_utils.service.plan import Order
+from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import config_folder, folders
+from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import RUNNING_STATES, Infra, Network, Service
+from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER, Found
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.serve import Nginx
+
+
+class Hand:
+    """Does the actions of one service, in the order of the plan."""
+
+    def __init__(self, spec: Infra, service: Service, found: Found, engine: Engine) -> None:
+        self.spec, self.service, self.found, self.engine = spec, service, found, engine
+        self.observer = Observer(spec, service, engine)
+        self.home: Home = self.observer.home
+        self.container = service.container
+
+    def do(self, action: Action) -> None:
+        handlers: Mapping[str, Callable[[Action], None]] = {
+            "adopt": self._adopt,
+            "connect": self._connect,
+            "create": self._create,
+            "generate": self._generate,
+            "protect": self._keep_password,
+            "pull": self._pull,
+            "reach": self._reach,
+            "release": self._release,
+            "remove": self._remove,
+            "rename": self._rename,
+            "replace": self._replace,
+            "restart": self._restart,
+            "restore": self._restore,
+            "rotate": self._set_password,
+            "set_password": self._set_password,
+            "start": self._start,
+            "start_over": self._start_over,
+            "stop": self._stop,
+            "unpause": self._unpause,
+            "write": self._write,
+        }
+        handlers[action.verb](action)
+
+    def _reach(self, action: Action) -> None:
+        raise Unreachable(action.reason, action.target, "Start it where it is run.")
+
+    # Folders, secrets and configuration
+
+    def _generate(self, action: Action) -> None:
+        kind = self._kind
+        owner = self.engine.account(self.container, kind.account) if self.found.container else 0
+        self.home.keep(kind.secret + NEXT, generate(), owner)
+
+    def _write(self, action: Action) -> None:
+        order: Order = action.detail
+        self.home.write_config(config_folder(order.files, order.layout), order.files)
+
+    def _release(self, action: Action) -> None:
+        order: Order = action.detail
+        release = self.home.stage(order.files)
+        running = order.found.container is not None and order.found.container.running and order.found.answers
+        Nginx(self.engine, self.container, self.home.releases).serve(release, running)
+
+    # The container
+
+    def _create(self, action: Action) -> None:
+        order: Order = action.detail
+        if not action.target.startswith("container "):
+            return self._folders(order)
+        try:
+            self._make(order, self.service.networks)
+            if self.service.state in RUNNING_STATES:
+                containers.start(self.engine, self.container)
+                self._await()
+        except FlatrunError:
+            # Nobody was told of it yet, and a server that can't start would only fill its log.
+            self.engine.find("remove_container", self.container, force=True, v=True)
+            raise
+
+    def _folders(self, order: Order) -> None:
+        for path in folders(self._kind, order.layout):
+            files.make_folder(path, 0o700 if path == order.layout.secrets else 0o755)
+
+    def _make(self, order: Order, networks: tuple[str, ...]) -> None:
+        kind = self._kind
+        self._check_format(kind)
+        containers.create(self.engine, self.service, kind, order.settings, self.spec.root_dir, networks)
+        owner = self.engine.account(self.container, kind.account)
+        self._hand_over_secrets(kind, owner)
+
+    def _check_format(self, kind: ServiceType) -> None:
+        """Once more with the image at hand: it may have been pulled a moment ago, or not tell its version itself."""
+        if self.found.data and self.found.data.format:
+            image = self.engine.ask("inspect_image", self.service.image)
+            environment = dict(entry.split("=", 1) for entry in image["Config"].get("Env") or () if "=" in entry)
+            guards.data_format(self.service, kind, self.found, image_series(kind, environment))
+
+    def _hand_over_secrets(self, kind: ServiceType, owner: int) -> None:
+        """Give the container's own account what it reads at its start."""
+        if not kind.secret:
+            return
+        files.own(self.home.layout.secrets, owner)
+        for name in (kind.secret, kind.secret + NEXT, catalog.BOOTSTRAP):
+            known = self.home.secret(name)
+            if known:
+                self.home.keep(name, known, owner)
+        if kind.bootstrap and not self.home.secret(catalog.BOOTSTRAP):
+            # Images export what they read here and put it into SQL as it is: so letters and digits, and not for long.
+            self.home.keep(catalog.BOOTSTRAP, generate(), owner)
+        if kind.bootstrap and (not self.found.data or self.found.data.empty):
+            self.home.remember(initialising=True)
+        if kind.name == "redis" and self.found.data:
+            users = f"{self.found.data.origin}/users.acl"
+            if not files.exists(users):
+                wanted = administrator.redis_hash(self._wanted())
+                files.write(users, f"user default on #{wanted} ~* &* +@all\n".encode(), 0o600, owner)
+
+    def _replace(self, action: Action) -> None:
+        order: Order = action.detail
+        former = self.found.container or self.found.former
+        attached = tuple(sorted(former.networks)) if former else ()
+        networks = tuple(dict.fromkeys((*self.service.networks, *(name for name in attached if name != "none"))))
+        self._check_format(self._kind)
+        was_running = bool(former and former.status in ("running", "restarting"))
+        containers.set_aside(self.engine, self.container)
+        try:
+            self._make(order, networks)
+            if was_running or self.service.state in RUNNING_STATES:
+                containers.start(self.engine, self.container)
+                self._await()
+        except FlatrunError as error:
+            containers.bring_back(self.engine, self.container, was_running)
+            raise Refused(
+                f"its successor failed, and the former container serves again: {error.sentence()}",
+                f"container {self.container}",
+            ) from None
+        self.engine.ask("remove_container", self.container + FORMER, v=False)
+        self._forget_configs(order)
+
+    def _forget_configs(self, order: Order) -> None:
+        """Configurations that no container reads any more."""
+        if not self._kind.released and self._kind.config:
+            files.keep_only(order.layout.config, config_folder(order.files, order.layout))
+
+    def _adopt(self, action: Action) -> None:
+        order: Order = action.detail
+        if self._kind.secret:
+            self._keep_adopted(self._kind)
+        self.home.remember(mounts=dict(order.found.adopted_mounts))
+        self._replace(action)
+
+    def _keep_adopted(self, kind: ServiceType) -> None:
+        """The password that works in the container as it is; without one it could not be run afterwards."""
+        found = self.observer.ask(self.found)
+        known = dict(self.observer.candidates(found))
+        if found.login not in known:
+            raise Refused(
+                f"{self.container} can't be entered ({found.words})",
+                f"secrets.{kind.secret}",
+                "Give the password it has now.",
+            )
+        self.home.keep(kind.secret, known[found.login], 0)
+
+    def _restore(self, action: Action) -> None:
+        containers.bring_back(self.engine, self.container, True)
+        self._await()
+
+    def _rename(self, action: Action) -> None:
+        self.engine.ask("rename", self.found.renamed, self.container)
+
+    def _start_over(self, action: Action) -> None:
+        self.engine.find("remove_container", self.container, force=True, v=True)
+        if self.found.data:
+            self.home.put_aside(self.found.data.origin)
+            files.make_folder(self.found.data.origin)
+
+    def _connect(self, action: Action) -> None:
+        self.engine.ask("connect_container_to_network", self.container, action.detail[1])
+
+    def _start(self, action: Action) -> None:
+        containers.start(self.engine, self.container)
+        self._await()
+
+    def _unpause(self, action: Action) -> None:
+        self.engine.ask("unpause", self.container)
+        self._await()
+
+    def _restart(self, action: Action) -> None:
+        containers.stop(self.engine, self.container)
+        self._start(action)
+
+    def _stop(self, action: Action) -> None:
+        if self.found.container and self.found.container.status == "paused":
+            self.engine.ask("unpause", self.container)
+        containers.stop(self.engine, self.container)
+
+    def _remove(self, action: Action) -> None:
+        containers.stop(self.engine, action.detail.name)
+        self.engine.ask("remove_container", action.detail.name, v=False)
+
+    def _pull(self, action: Action) -> None:
+        containers.pull(self.engine, self.service.image)
+
+    # Readiness and the administrator's password
+
+    def _await(self, must: bool = False) -> Found:
+        """Until it answers; raises with its last lines."""
+        if not (self.spec.wait or must):
+            return self.found
+        found = self.observer.settle(self.found, time.monotonic() + self.spec.wait_timeout)
+        if not found.answers and not found.login:
+            raise Refused(
+                f"it does not answer within {self.spec.wait_timeout} s ({found.words}). Its last lines: {found.log}",
+                f"container {self.container}",
+                "Correct what they say, then run again.",
+            )
+        return found
+
+    def _set_password(self, action: Action) -> None:
+        """New file beside the old, ALTER, rename: whoever dies in between, the next run knows both."""
+        kind, wanted = self._kind, self._wanted()
+        found = self._await(must=True)
+        known = dict(self.observer.candidates(found))
+        if found.login not in known:
+            guards.entrance(self.service, kind, found)
+            raise Unreachable(found.words, f"container {self.container}", "See its log.")
+        owner = self.engine.account(self.container, kind.account)
+        self.home.keep(kind.secret + NEXT, wanted, owner)
+        if known[found.login] != wanted:
+            port = self.service.port or kind.port
+            account = administrator.Account(
+                self.engine.address(self.container), port, self.observer.administrator(), known[found.login]
+            )
+            administrator.set_password(kind.name, account, wanted)
+        self.home.promote(kind.secret)
+        self.home.forget("initialising")
+
+    def _keep_password(self, action: Action) -> None:
+        owner = self.engine.account(self.container, self._kind.account)
+        self.home.keep(self._kind.secret, self._wanted(), owner)
+
+    def _wanted(self) -> Secret:
+        name = self._kind.secret
+        found = self.service.secret(name) or self.home.secret(name) or self.home.secret(name + NEXT)
+        if found is None:
+            raise Refused("no password is known", f"secrets.{name}")
+        return found
+
+    @property
+    def _kind(self) -> ServiceType:
+        kind: ServiceType | None = self.observer.kind
+        if kind is None:
+            raise Refused("its type is not known", "type")
+        return kind
+
+
+def prepare(engine: Engine, action: Action) -> None:
+    """What belongs to no service alone: the networks and the folders in common."""
+    if isinstance(action.detail, Network):
+        _create_network(engine, action.detail)
+    else:
+        for path in action.detail:
+            files.require_trusted(path)
+            files.make_folder(path)
+
+
+def _create_network(engine: Engine, network: Network) -> None:
+    engine.ask(
+        "create_network",
+        network.name,
+        driver="bridge",
+        internal=network.internal,
+        check_duplicate=True,
+        labels={"flatrun.infra.network": network.name},
+    )

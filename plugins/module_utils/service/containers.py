@@ -1,0 +1,125 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Making, starting, replacing and removing containers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused, Unreachable
+from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType
+from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
+from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Service
+from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER
+
+# Enough to see what happened, and never the disk's end.
+_LOG = {"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}}
+
+
+def create(
+    engine: Engine,
+    service: Service,
+    kind: ServiceType,
+    settings: Mapping[str, Any],
+    root_dir: str,
+    networks: Sequence[str],
+) -> None:
+    """Create the container on its networks, not started."""
+    name = service.container
+    text = json.dumps(settings, sort_keys=True)
+    labels = {
+        f"{LABEL}service": service.name,
+        f"{LABEL}type": kind.name,
+        f"{LABEL}container": name,
+        f"{LABEL}root_dir": root_dir,
+        f"{LABEL}settings": text,
+        f"{LABEL}hash": hashlib.sha256(text.encode()).hexdigest(),
+    }
+    host_config = engine.api.create_host_config(
+        binds=[
+            f"{mount.rsplit(':', 1)[0]}:{target}:{mount.rsplit(':', 1)[1]}"
+            for target, mount in settings["mounts"].items()
+        ],
+        port_bindings=_bindings(service),
+        cap_drop=["ALL"],
+        cap_add=settings["capabilities"],
+        security_opt=["no-new-privileges"],
+        restart_policy={"Name": "unless-stopped"},
+        log_config=_LOG,
+        mem_limit=settings["memory"] or None,
+        nano_cpus=int(settings["cpus"] * 10**9) or None,
+        network_mode=networks[0] if networks else "none",
+    )
+    engine.ask(
+        "create_container",
+        settings["image"],
+        name=name,
+        hostname=name,
+        command=settings["command"] or None,
+        entrypoint=settings["entrypoint"] or None,
+        environment=settings["env"],
+        labels=labels,
+        host_config=host_config,
+        ports=[(port.inner, port.protocol) for port in service.ports],
+        healthcheck=settings["healthcheck"],
+    )
+    # Engines before API 1.44 take only one network when a container is created.
+    for network in networks[1:]:
+        engine.ask("connect_container_to_network", name, network)
+
+
+def _bindings(service: Service) -> dict[str, list[tuple[str, ...]]]:
+    bindings: dict[str, list[tuple[str, ...]]] = {}
+    for port in service.ports:
+        bindings.setdefault(f"{port.inner}/{port.protocol}", []).append((port.address, str(port.outer)))
+    return bindings
+
+
+def start(engine: Engine, name: str) -> None:
+    engine.ask("start", name)
+
+
+def stop(engine: Engine, name: str) -> None:
+    """Stop as the server likes it: with its own signal, and time to write what it holds."""
+    raw = engine.find("inspect_container", name)
+    if raw:
+        labels = raw["Config"].get("Labels") or {}
+        patience = json.loads(labels.get(f"{LABEL}settings", "{}")).get("stop_timeout", 10)
+        engine.api.timeout, usual = patience + 30, engine.api.timeout
+        try:
+            engine.ask("stop", name, timeout=patience)
+        finally:
+            engine.api.timeout = usual
+
+
+def set_aside(engine: Engine, name: str) -> None:
+    """Stop a container and keep it under another name, so that it can come back."""
+    stop(engine, name)
+    engine.ask("rename", name, name + FORMER)
+
+
+def bring_back(engine: Engine, name: str, running: bool) -> None:
+    """The former container has its name again; what took its place is removed."""
+    if engine.find("inspect_container", name + FORMER):
+        engine.find("remove_container", name, force=True, v=False)
+        engine.ask("rename", name + FORMER, name)
+    if running:
+        start(engine, name)
+
+
+def pull(engine: Engine, image: str) -> None:
+    """Fetch an image; raises with the registry's own words."""
+    try:
+        for line in engine.ask("pull", image, stream=True, decode=True):
+            if "error" in line:
+                raise Unreachable(line["error"], f"image {image}", "Build it, load it, or name another one.")
+    except FlatrunError as error:
+        raise Refused(
+            f"it is not on this engine and can't be pulled: {error.what}",
+            f"image {image}",
+            "Build it (playbook flatrun.infra.images), load it, or name another one.",
+        ) from None

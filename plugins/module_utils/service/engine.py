@@ -1,0 +1,143 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine, through the Docker SDK: one place where its errors become sentences."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused, Unreachable
+
+try:
+    import docker
+    import docker.errors
+    import requests.exceptions
+except ImportError as error:
+    docker = None
+    MISSING = str(error)
+
+# Labels by which a container is known to be ours, and what it was made from.
+LABEL = "flatrun.infra."
+
+
+class Engine:
+    """A connection; ``where`` is the address as the user gave it, named in every error."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        if docker is None:
+            raise FlatrunError(
+                f"the Docker SDK for Python is missing for {sys.executable} ({MISSING})",
+                do="Install python3-docker there, as role flatrun.infra.host does.",
+            )
+        self.where: str = params["docker_host"]
+        with self._asking("it does not answer"):
+            self.api = docker.APIClient(
+                base_url=self.where,
+                version=params["api_version"] or "auto",
+                timeout=params["timeout"],
+                tls=_tls(params),
+            )
+
+    def close(self) -> None:
+        self.api.close()
+
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        """Turn what the SDK raises into one sentence that names the engine."""
+        try:
+            yield
+        except docker.errors.APIError as error:
+            raise Refused(f"the engine at {self.where} says: {error.explanation or error}", what) from None
+        except requests.exceptions.Timeout:
+            raise Unreachable(
+                f"the engine at {self.where} did not answer in time", do="See whether it hangs."
+            ) from None
+        except (docker.errors.DockerException, requests.exceptions.RequestException, OSError, ValueError) as error:
+            raise Unreachable(
+                f"the engine at {self.where} can't be reached ({_innermost(error)})", do="Start it, or set docker_host."
+            ) from None
+
+    def ask(self, method: str, *arguments: Any, **options: Any) -> Any:
+        """Call the SDK's low-level client; raises Refused with the engine's words, or Unreachable."""
+        with self._asking(f"{method.replace('_', ' ')} {arguments[0] if arguments else ''}".strip()):
+            return getattr(self.api, method)(*arguments, **options)
+
+    def find(self, method: str, *arguments: Any, **options: Any) -> Any:
+        """The same, and None for what does not exist."""
+        with self._asking(method.replace("_", " ")):
+            try:
+                return getattr(self.api, method)(*arguments, **options)
+            except docker.errors.NotFound:
+                return None
+
+    def require_local(self) -> None:
+        """Refuse an engine whose folders and addresses aren't those of the host this runs on."""
+        info = self.ask("info")
+        if any("rootless" in option for option in info.get("SecurityOptions") or ()):
+            raise Refused(
+                "the engine is rootless, so neither its containers' addresses nor the owners of their files are those "
+                "of the host",
+                f"docker_host {self.where}",
+                "Use the host's own engine.",
+            )
+        if not self.where.startswith("unix://") and info.get("Name") != os.uname().nodename:
+            raise Refused(
+                f"the engine is that of the host {info.get('Name')}, and folders are made on {os.uname().nodename}",
+                f"docker_host {self.where}",
+                f"Run the task on {info.get('Name')} itself.",
+            )
+
+    def address(self, container: str) -> str:
+        """An address of the container that the host can reach; empty while it has none."""
+        found = self.find("inspect_container", container) or {}
+        networks = (found.get("NetworkSettings") or {}).get("Networks") or {}
+        return next((each["IPAddress"] for _name, each in sorted(networks.items()) if each.get("IPAddress")), "")
+
+    def account(self, container: str, name: str) -> int:
+        """The numeric id of an account of the container's image, 0 where it has none; the container need not run."""
+        if not name:
+            return 0
+        archive = self.find("get_archive", container, "/etc/passwd")
+        if not archive:
+            return 0
+        with tarfile.open(fileobj=io.BytesIO(b"".join(archive[0]))) as bundle:
+            member = bundle.extractfile("passwd")
+            lines = member.read().decode("utf-8", "replace").splitlines() if member else []
+        return next((int(line.split(":")[2]) for line in lines if line.split(":")[0] == name), 0)
+
+    def log(self, container: str, lines: int = 20) -> str:
+        """The last lines of what it wrote, on one line of ours."""
+        raw = self.find("logs", container, tail=lines, stdout=True, stderr=True) or b""
+        return " | ".join(line.strip() for line in raw.decode("utf-8", "replace").splitlines() if line.strip())
+
+    def run(self, container: str, command: list[str]) -> tuple[int, str]:
+        """A command inside the container: its code and what it wrote."""
+        made = self.ask("exec_create", container, command)
+        output = self.ask("exec_start", made["Id"])
+        return self.ask("exec_inspect", made["Id"])["ExitCode"], output.decode("utf-8", "replace").strip()
+
+    def digest(self, reference: str) -> str:
+        """The digest that the registry has for a reference now."""
+        return str(self.ask("inspect_distribution", reference)["Descriptor"]["digest"])
+
+
+def _tls(params: Mapping[str, Any]) -> Any:
+    if not (params["tls"] or params["validate_certs"] or params["client_cert"]):
+        return False
+    pair = (params["client_cert"], params["client_key"]) if params["client_cert"] else None
+    return docker.tls.TLSConfig(client_cert=pair, ca_cert=params["ca_path"], verify=bool(params["validate_certs"]))
+
+
+def _innermost(error: BaseException) -> str:
+    """What the SDK wraps three times is said by the first cause: "[Errno 2] No such file or directory"."""
+    cause: BaseException | None = error
+    while cause and (cause.__cause__ or cause.__context__):
+        cause = cause.__cause__ or cause.__context__
+    return str(cause or error).strip()

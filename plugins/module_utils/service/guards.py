@@ -1,0 +1,115 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What forbids a plan, each with its sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType, image_series
+from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Service
+from ansible_collections.flatrun.infra.plugins.module_utils.service.state import DENIED, Container, Found
+
+
+def networks(service: Service, known: Collection[str]) -> None:
+    for index, network in enumerate(service.networks):
+        if network not in known:
+            raise Refused(
+                f"the network {network!r} does not exist", f"networks[{index}]", "Create it, or list it under networks."
+            )
+
+
+def ownership(service: Service, found: Found, root_dir: str) -> None:
+    """A container that isn't ours is never touched, and never replaced, unless it is to be adopted."""
+    container = found.container
+    if container and not container.ours and not (service.adopt and service.whole):
+        raise Refused(
+            f"a container named {service.container} exists that isn't ours (image {container.image})",
+            "container",
+            "Choose another name, or take it over with adopt: true.",
+        )
+    if container and container.ours and container.root_dir != root_dir:
+        raise Refused(
+            f"{service.container} has its data in {container.root_dir}",
+            "container",
+            f"Set root_dir: {container.root_dir}.",
+        )
+    if container and found.renamed:
+        raise Refused(f"{service.container} was renamed to {found.renamed}, and another has its name", "container")
+
+
+def there(service: Service, found: Found) -> None:
+    if found.container is None:
+        raise Refused(
+            f"there is no container {service.container}, and the item does not say what to make",
+            "container",
+            "Give its type and image, or run the play that creates it.",
+        )
+
+
+def data(service: Service, kind: ServiceType, found: Found) -> None:
+    """Data is never silently made anew, and never given to a server that would alter or refuse it."""
+    if not found.data or not kind.data:
+        return
+    if found.container and found.container.ours and (not found.data.there or _emptied(kind, found)):
+        raise Refused(
+            f"the data of {service.container} is gone from {found.data.origin} while its container still exists",
+            "container",
+            "Restore the data, or remove the container (state: absent) to begin anew.",
+        )
+    if found.image and found.data.format:
+        data_format(service, kind, found, image_series(kind, found.image.env))
+
+
+def _emptied(kind: ServiceType, found: Found) -> bool:
+    finished = bool(kind.bootstrap) and not found.initialising
+    return bool(found.data and found.data.empty and finished and found.container and found.container.started_at)
+
+
+def data_format(service: Service, kind: ServiceType, found: Found, series: str | None) -> None:
+    """Refuse an image whose server writes another format than the data has."""
+    if not found.data or not found.data.engine:
+        return
+    new = f"{kind.name} {series}" if series else kind.name
+    if found.data.engine != kind.name or (series and found.data.series and found.data.series != series):
+        raise Refused(
+            f"the data of {service.container} is in the format of {found.data.format}, and {service.image} is {new}",
+            "image",
+            "Keep the former image, or dump the data and restore it into a service of another name.",
+        )
+
+
+def ports(found: Found) -> None:
+    for port, holder in sorted(found.taken.items()):
+        raise Refused(f"port {port} is taken by {holder}", "published_ports", "Free it, or publish another one.")
+
+
+def image(service: Service, found: Found, pull: str) -> None:
+    if found.image is None and pull == "never":
+        raise Refused(
+            f"{service.image} is not on this engine, and pull is never", "image", "Build it or load it there."
+        )
+
+
+def answering(service: Service, found: Found, container: Container) -> None:
+    """It runs as asked, was waited for, and still does not answer: nothing that is known here would help."""
+    if found.answers or found.login or not found.words:
+        return
+    state = "restarts again and again" if container.status == "restarting" else "runs, but does not answer"
+    memory = " (it ran out of memory)" if container.out_of_memory else ""
+    raise Refused(
+        f"{service.container} {state}{memory}: {found.words}. Its last lines: {found.log}",
+        "container",
+        "See its log, or restart it.",
+    )
+
+
+def entrance(service: Service, kind: ServiceType, found: Found) -> None:
+    if found.login == DENIED:
+        raise Refused(
+            f"{service.container} takes none of the passwords that are known",
+            f"secrets.{kind.secret}",
+            "Give the one that it has now.",
+        )

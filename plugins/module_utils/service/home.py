@@ -1,0 +1,108 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What of a service lies on the host: its record, its secrets, its configuration and its data."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
+from ansible_collections.flatrun.infra.plugins.module_utils.host import files
+from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, formats
+from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import Layout
+from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Data
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import Releases
+
+NEXT = ".next"
+
+
+class Home:
+    """The folders of one container."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.releases = Releases(layout.releases)
+
+    def record(self) -> dict[str, Any]:
+        """What has to be remembered beside the container: a first start under way, and mounts that were adopted."""
+        found = files.read(self.layout.record)
+        return dict(json.loads(found.content)) if found else {}
+
+    def remember(self, **facts: Any) -> None:
+        record = {key: value for key, value in {**self.record(), **facts}.items() if value}
+        files.write(self.layout.record, json.dumps(record, sort_keys=True).encode(), 0o600)
+
+    def forget(self, fact: str) -> None:
+        if fact in self.record():
+            self.remember(**{fact: None})
+
+    def secret(self, name: str) -> Secret | None:
+        found = files.read(f"{self.layout.secrets}/{name}")
+        return Secret(found.content.decode("utf-8", "surrogateescape")) if found and found.content else None
+
+    def is_private(self, name: str) -> bool:
+        found = files.read(f"{self.layout.secrets}/{name}")
+        return found is None or found.mode & 0o077 == 0
+
+    def keep(self, name: str, secret: Secret, owner: int) -> None:
+        """A secret's file is the container's own account's, and nobody else's."""
+        files.write(f"{self.layout.secrets}/{name}", secret.reveal().encode("utf-8", "surrogateescape"), 0o600, owner)
+
+    def promote(self, name: str) -> None:
+        """The password that was set becomes the one that is kept."""
+        files.rename(f"{self.layout.secrets}/{name}{NEXT}", f"{self.layout.secrets}/{name}")
+
+    def config(self, folder: str) -> tuple[dict[str, str], int]:
+        """The texts of a configuration folder, and when the youngest was written (ns since the epoch)."""
+        texts, youngest = {}, 0
+        for name in files.names(folder):
+            found = files.read(f"{folder}/{name}")
+            if found:
+                texts[name] = found.content.decode("utf-8", "surrogateescape")
+                youngest = max(youngest, found.modified)
+        return texts, youngest
+
+    def write_config(self, folder: str, texts: Mapping[str, str]) -> None:
+        files.make_folder(folder)
+        files.sweep(folder)
+        present, _youngest = self.config(folder)
+        for name in files.names(folder):
+            if name not in texts:
+                files.remove(f"{folder}/{name}")
+        for name, text in texts.items():
+            if present.get(name) != text:
+                files.write(f"{folder}/{name}", text.encode("utf-8", "surrogateescape"))
+
+    def released(self) -> dict[str, str]:
+        """What a release holds besides the vhosts, with the names of ``config_files``."""
+        current = self.releases.current()
+        found = self.releases.read(current) if current else {}
+        return {name.replace("http/", "", 1): text for name, text in found.items() if not name.startswith("vhosts/")}
+
+    def stage(self, texts: Mapping[str, str]) -> str:
+        """A candidate with these files and the vhosts of the current release."""
+        current = self.releases.current()
+        vhosts = {
+            name: text for name, text in (self.releases.read(current) if current else {}).items() if "vhosts/" in name
+        }
+        own = {name if name in catalog.CATALOG["nginx"].files else f"http/{name}": text for name, text in texts.items()}
+        return self.releases.stage({**own, **vhosts})
+
+    def data(self, origin: str) -> Data:
+        """The data at its folder on the host; a link is not followed, so what it leads to is never taken for data."""
+        there = os.path.isdir(origin) and not os.path.islink(origin)
+        held = formats.visible(files.names(origin)) if there else []
+        engine, series = formats.detect(origin, held) if held else ("", "")
+        return Data(origin, there, not held, engine, series)
+
+    def put_aside(self, origin: str) -> str:
+        """Move data out of the way without losing any; returns its new place."""
+        number = 1
+        while files.exists(f"{origin}.incomplete-{number}"):
+            number += 1
+        files.rename(origin, f"{origin}.incomplete-{number}")
+        return f"{origin}.incomplete-{number}"

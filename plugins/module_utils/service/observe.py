@@ -1,0 +1,247 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looking at one service: its containers, its image, its folders, and whether it answers."""
+
+from __future__ import annotations
+
+import calendar
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
+from ansible_collections.flatrun.infra.plugins.module_utils.host import ports
+from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, readiness, state
+from ansible_collections.flatrun.infra.plugins.module_utils.service import settings as wanted
+from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, ServiceType
+from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
+from ansible_collections.flatrun.infra.plugins.module_utils.service.home import NEXT, Home
+from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import MANAGED, RUNNING_STATES, Infra, Service
+from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER, Container, Found, Image
+
+Listing = Sequence[Mapping[str, Any]]
+
+_PAUSE = 0.15
+# So often may a server be started again by the engine before it counts as a crash loop.
+_RESTARTS = 2
+_ADMINISTRATORS = {"mysql": "root", "mariadb": "root", "postgresql": "postgres", "redis": ""}
+# Where a container that somebody else made has its first password, in the clear or in a file.
+_FOREIGN_PASSWORDS = ("MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD", "POSTGRES_PASSWORD")
+
+
+class Observer:
+    """Looks at one service of a spec through one engine."""
+
+    def __init__(self, spec: Infra, service: Service, engine: Engine) -> None:
+        self.spec, self.service, self.engine = spec, service, engine
+        self.layout = wanted.Layout(spec.root_dir, service.container)
+        self.home = Home(self.layout)
+        self.kind = service.type
+
+    def look(self, listing: Listing) -> Found:
+        """All but whether it answers; nothing is waited for."""
+        service = self.service
+        if service.mode != MANAGED:
+            return Found(container=self._container(service.container) if service.container else None)
+        container = self._container(service.container)
+        former = self._container(service.container + FORMER)
+        renamed = self._renamed(listing)
+        if renamed and not container:
+            container = self._container(renamed)
+        if not service.whole:
+            return Found(container=container, former=former if former and former.ours else None)
+        found = Found(
+            container=container,
+            former=former if former and former.ours else None,
+            renamed=renamed,
+            image=self._image(),
+            folders=frozenset(path for path in self._folders() if os.path.isdir(path) and not os.path.islink(path)),
+            taken=self._taken(listing, container),
+        )
+        return self._at_home(found)
+
+    def _folders(self) -> tuple[str, ...]:
+        kind = self.service.type
+        return (*wanted.shared_folders(kind, self.spec.root_dir), *wanted.folders(kind, self.layout)) if kind else ()
+
+    def _container(self, name: str) -> Container | None:
+        raw = self.engine.find("inspect_container", name)
+        return _container(raw) if raw and raw["Name"] == f"/{name}" else None
+
+    def _renamed(self, listing: Listing) -> str:
+        """The name under which our container runs, if it isn't its own."""
+        own = {f"/{self.service.container}", f"/{self.service.container}{FORMER}"}
+        for entry in listing:
+            labels = entry.get("Labels") or {}
+            mine = labels.get(f"{LABEL}container") == self.service.container
+            if mine and labels.get(f"{LABEL}root_dir") == self.spec.root_dir and not own & set(entry["Names"]):
+                return str(entry["Names"][0]).lstrip("/")
+        return ""
+
+    def _image(self) -> Image | None:
+        raw = self.engine.find("inspect_image", self.service.image)
+        if raw is None:
+            return None
+        newer = False
+        if self.spec.pull == "always":
+            known = {digest.rsplit("@", 1)[-1] for digest in raw.get("RepoDigests") or ()}
+            newer = self.engine.digest(self.service.image) not in known
+        return Image(raw["Id"], _environment(raw["Config"]), newer)
+
+    def _taken(self, listing: Listing, container: Container | None) -> dict[str, str]:
+        if self.service.state not in RUNNING_STATES:
+            return {}
+        own = frozenset({self.service.container, self.service.container + FORMER, container.name if container else ""})
+        return ports.holders(self.service.ports, [dict(entry) for entry in listing], own)
+
+    def _at_home(self, found: Found) -> Found:
+        kind, container = self.service.type, found.container
+        assert kind is not None
+        record = self.home.record()
+        adopted = dict(
+            record.get("mounts") or (_adoptable(kind, container) if container and not container.ours else {})
+        )
+        mounts = wanted.mounts(self.service, kind, self.layout, adopted)
+        data = self.home.data(self._origin(mounts[kind.data])) if kind.data else None
+        known = self.home.secret(kind.secret) if kind.secret else None
+        given = self.service.secret(kind.secret) if kind.secret else None
+        return replace(
+            self._configured(found, kind, mounts),
+            data=data,
+            kept=known is not None,
+            kept_is_wanted=known is not None and given in (None, known),
+            kept_is_private=not kind.secret or self.home.is_private(kind.secret),
+            next=bool(kind.secret) and self.home.secret(kind.secret + NEXT) is not None,
+            initialising=bool(record.get("initialising")),
+            adopted_mounts=adopted,
+        )
+
+    def _configured(self, found: Found, kind: ServiceType, mounts: Mapping[str, str]) -> Found:
+        if kind.released:
+            released = self.home.released()
+            return replace(found, config=released, config_before=released)
+        if not kind.config:
+            return found
+        texts, youngest = self.home.config(mounts[kind.config].rsplit(":", 1)[0])
+        container = found.container
+        used = (container.settings.get("mounts") or {}).get(kind.config) if container and container.ours else None
+        before = self.home.config(used.rsplit(":", 1)[0])[0] if used and used != mounts[kind.config] else texts
+        unread = bool(container and container.running and youngest > _nanoseconds(container.started_at))
+        return replace(found, config=texts, config_before=before, config_unread=unread)
+
+    def _origin(self, mount: str) -> str:
+        """The folder of the host behind a mount: a path, or where the engine keeps the volume."""
+        source = mount.rsplit(":", 1)[0]
+        if source.startswith("/"):
+            return source
+        volume = self.engine.find("inspect_volume", source)
+        return str(volume["Mountpoint"]) if volume else f"/nonexistent/{source}"
+
+    def candidates(self, found: Found) -> list[readiness.Candidate]:
+        """The passwords that may be the right one, the wanted one first, each once."""
+        kind = self.kind
+        if not kind or not kind.secret:
+            return []
+        known = [
+            (state.WANTED, self.service.secret(kind.secret) or self.home.secret(kind.secret)),
+            (state.KEPT, self.home.secret(kind.secret)),
+            (state.NEXT, self.home.secret(kind.secret + NEXT)),
+            (state.BOOTSTRAP, self.home.secret(catalog.BOOTSTRAP)),
+            (state.ADOPTED, self.foreign_password(found)),
+        ]
+        once: dict[Secret, str] = {}
+        for name, secret in known:
+            if secret is not None:
+                once.setdefault(secret, name)
+        return [(name, secret) for secret, name in once.items()]
+
+    def foreign_password(self, found: Found) -> Secret | None:
+        if not found.container or found.container.ours:
+            return None
+        raw = self.engine.find("inspect_container", found.container.name) or {"Config": {}}
+        environment = _environment(raw["Config"])
+        return next((Secret(environment[name]) for name in _FOREIGN_PASSWORDS if environment.get(name)), None)
+
+    def administrator(self) -> str:
+        """The account that owns the server; PostgreSQL's is chosen at the first start."""
+        kind = self.kind.name if self.kind else ""
+        chosen = dict(self.service.env).get("POSTGRES_USER", "") if kind == "postgresql" else ""
+        return chosen or _ADMINISTRATORS.get(kind, "")
+
+    def ask(self, found: Found) -> Found:
+        """Ask the service once."""
+        container = found.container
+        self.kind = self.kind or (CATALOG.get(container.type) if container else None)
+        if not self.kind or not container or not container.running:
+            return replace(found, words=f"it is {container.status}" if container else "")
+        address = self.engine.address(container.name)
+        port = self.service.port or self.kind.port
+        answer = readiness.probe(self.kind, address, port, self.administrator(), self.candidates(found))
+        return replace(found, answers=answer.answers, login=answer.login, words=answer.words)
+
+    def settle(self, found: Found, until: float) -> Found:
+        """Wait until the service answers, refuses, or can't any more; ``until`` is of the monotonic clock."""
+        while True:
+            found = self.ask(replace(found, container=self._container(self.service.container)))
+            container = found.container
+            alive = container and container.status in ("running", "restarting") and container.restarts <= _RESTARTS
+            if found.answers or found.login or not alive or time.monotonic() >= until:
+                log = "" if found.answers else self.engine.log(self.service.container)
+                return replace(found, log=log)
+            time.sleep(_PAUSE)
+
+
+def _container(raw: Mapping[str, Any]) -> Container:
+    labels, host, now = raw["Config"].get("Labels") or {}, raw["HostConfig"], raw["State"]
+    settings = json.loads(labels.get(f"{LABEL}settings", "{}"))
+    networks = (raw.get("NetworkSettings") or {}).get("Networks") or {}
+    return Container(
+        name=raw["Name"].lstrip("/"),
+        status=now["Status"],
+        image=raw["Config"]["Image"],
+        image_id=raw["Image"],
+        started_at=now["StartedAt"],
+        networks=frozenset(networks),
+        settings=settings,
+        root_dir=labels.get(f"{LABEL}root_dir", ""),
+        type=labels.get(f"{LABEL}type", ""),
+        memory=host.get("Memory") or 0,
+        cpus=(host.get("NanoCpus") or 0) / 10**9,
+        restart=(host.get("RestartPolicy") or {}).get("Name") or "no",
+        mounts={mount["Destination"]: _mount(mount) for mount in raw.get("Mounts") or ()},
+        exit_code=now.get("ExitCode") or 0,
+        restarts=raw.get("RestartCount") or 0,
+        out_of_memory=bool(now.get("OOMKilled")),
+    )
+
+
+def _mount(raw: Mapping[str, Any]) -> str:
+    source = raw["Name"] if raw.get("Type") == "volume" else raw.get("Source", "")
+    return f"{source}:{'rw' if raw.get('RW') else 'ro'}"
+
+
+def _environment(config: Mapping[str, Any]) -> dict[str, str]:
+    return dict(entry.split("=", 1) for entry in config.get("Env") or () if "=" in entry)
+
+
+def _adoptable(kind: ServiceType, container: Container) -> dict[str, str]:
+    """What is kept of a container that is taken over: its data, and whatever isn't ours to provide."""
+    provided = {catalog.SECRETS, "/etc/nginx"} | (set() if kind.released else {kind.config})
+    return {target: mount for target, mount in container.mounts.items() if target not in provided and _is_folder(mount)}
+
+
+def _is_folder(mount: str) -> bool:
+    """A volume, or a folder: a single file would still show its old content after it was replaced."""
+    source = mount.rsplit(":", 1)[0]
+    return "/" not in source or os.path.isdir(source)
+
+
+def _nanoseconds(moment: str) -> int:
+    """The engine's RFC 3339 time, always UTC, in nanoseconds since the epoch."""
+    whole, _dot, fraction = moment.rstrip("Z").partition(".")
+    seconds = calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S"))
+    return seconds * 10**9 + int(fraction.ljust(9, "0")[:9] or 0)

@@ -1,0 +1,105 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was found of the services and of the host around them, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# How an administrator's login ended, by the password that was tried.
+WANTED, KEPT, NEXT, BOOTSTRAP, ADOPTED, DENIED = "wanted", "kept", "next", "bootstrap", "adopted", "denied"
+
+FORMER = ".former"
+
+
+@dataclass(frozen=True)
+class Container:
+    """``settings`` are those it was created with, as its label tells; empty for a container that isn't ours."""
+
+    name: str
+    status: str
+    image: str
+    image_id: str
+    started_at: str = ""
+    networks: frozenset[str] = frozenset()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    root_dir: str = ""
+    type: str = ""
+    # As the engine has them now, for whoever ran "docker update".
+    memory: int = 0
+    cpus: float = 0.0
+    restart: str = "unless-stopped"
+    mounts: Mapping[str, str] = field(default_factory=dict)
+    exit_code: int = 0
+    restarts: int = 0
+    out_of_memory: bool = False
+
+    @property
+    def ours(self) -> bool:
+        return bool(self.settings)
+
+    @property
+    def running(self) -> bool:
+        return self.status == "running"
+
+
+@dataclass(frozen=True)
+class Image:
+    """What the wanted reference stands for on the engine; ``newer`` is True when the registry has another by now."""
+
+    id: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    newer: bool = False
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data folder of the host; ``engine`` and ``series`` tell which server wrote it, empty where that is unknown."""
+
+    origin: str
+    there: bool = False
+    empty: bool = True
+    engine: str = ""
+    series: str = ""
+
+    @property
+    def format(self) -> str:
+        return f"{self.engine} {self.series}".strip()
+
+
+@dataclass(frozen=True)
+class Found:
+    """All that was found of one service."""
+
+    container: Container | None = None
+    former: Container | None = None
+    renamed: str = ""
+    image: Image | None = None
+    folders: frozenset[str] = frozenset()
+    config: Mapping[str, str] = field(default_factory=dict)
+    # True when a file of the configuration is younger than the server that should have read it.
+    config_unread: bool = False
+    # What the configuration in use says; for the diff, when another takes its place.
+    config_before: Mapping[str, str] = field(default_factory=dict)
+    data: Data | None = None
+    kept: bool = False
+    kept_is_wanted: bool = False
+    kept_is_private: bool = True
+    next: bool = False
+    initialising: bool = False
+    adopted_mounts: Mapping[str, str] = field(default_factory=dict)
+    login: str = ""
+    answers: bool = False
+    words: str = ""
+    log: str = ""
+    # A published port that the service can't have, to its holder.
+    taken: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class World:
+    networks: frozenset[str]
+    services: Mapping[str, Found]
