@@ -30,7 +30,7 @@ test: ## All of it: set-up, sanity, lint, units, integration on this machine and
 	@tests/setup/all
 
 unit: venv ## Unit tests and laws: seconds, no engine.
-	@pytest -q
+	@pytest
 
 integration: images ## Targets on the real engine: HOSTS="local ssh", T=part of a target's name.
 	@tests/setup/integration "$(HOSTS)" $(if $(T),-k "$(T)")

@@ -6,6 +6,7 @@ is made on it carries a random prefix, so what a test leaves is seen, removed, a
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shlex
@@ -97,8 +98,17 @@ def images() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, images: dict[str, str]) -> Host:
-    return second_host(images) if request.param == "ssh" else this_host(tmp_path_factory.mktemp("inventory"))
+def host(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, images: dict[str, str]
+) -> Iterator[Host]:
+    if request.param == "local":
+        yield this_host(tmp_path_factory.mktemp("inventory"))
+        return
+    name = os.environ.get("FLATRUN_TEST_HOST", "second")
+    # Its engine is one run's own: a run beside this one waits here.
+    with open(f"/run/lock/flatrun-{name}", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield second_host(name, images)
 
 
 def this_host(folder: Path) -> Host:
@@ -112,14 +122,15 @@ def this_host(folder: Path) -> Host:
     return Host("local", inventory)
 
 
-def second_host(images: dict[str, str]) -> Host:
+def second_host(name: str, images: dict[str, str]) -> Host:
     """A machine of its own behind SSH, with `become`; it stays up for the next run, `make clean` ends it."""
     script = ROOT / "tests" / "setup" / "host"
-    subprocess.run([script, "up", "second"], check=True, stdin=subprocess.DEVNULL)
-    subprocess.run([script, "images", "second", *images.values()], check=True, stdin=subprocess.DEVNULL)
-    printed = subprocess.run([script, "up", "second"], check=True, capture_output=True, text=True).stdout
-    inventory = Path(printed.splitlines()[-1])
-    told = yaml.safe_load(inventory.read_text())["all"]["hosts"]["second"]
+    printed = subprocess.run(
+        [script, "up", name], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    )
+    subprocess.run([script, "images", name, *images.values()], check=True, stdin=subprocess.DEVNULL)
+    inventory = Path(printed.stdout.splitlines()[-1])
+    told = yaml.safe_load(inventory.read_text())["all"]["hosts"][name]
     login = f"{told['ansible_user']}@{told['ansible_host']}"
     options = shlex.split(told["ansible_ssh_common_args"])
     key = told["ansible_ssh_private_key_file"]
