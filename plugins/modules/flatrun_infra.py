@@ -27,7 +27,7 @@ attributes:
     support: full
   diff_mode:
     description: Will return details on what has changed (or possibly needs changing in check mode), when in diff
-    mode.
+      mode.
     support: full
 options:
   networks:
@@ -66,7 +66,7 @@ options:
         version_added: 0.1.0
       type:
         description: Which service it is. One of V(nginx), V(mysql), V(mariadb), V(postgresql), V(redis) and
-        V(certbot).
+          V(certbot).
         type: str
         version_added: 0.1.0
       state:

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Port
+from ansible_collections.flatrun.infra.plugins.module_utils.service.values import Port
 
 _LISTEN = "0A"
 _EVERYWHERE = ("", "0.0.0.0", "::")

@@ -19,10 +19,10 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog impo
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.home import NEXT, Home
 from ansible_collections.flatrun.infra.plugins.module_utils.service.observe import Observer
-from ansible_collections.flatrun.infra.plugins.module_utils.service.plan import Order
 from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import config_folder, folders
-from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import RUNNING_STATES, Infra, Network, Service
+from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import RUNNING_STATES, Infra, Service
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER, Found
+from ansible_collections.flatrun.infra.plugins.module_utils.service.steps import Order
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.serve import Nginx
 
 
@@ -271,24 +271,3 @@ class Hand:
         if kind is None:
             raise Refused("its type is not known", "type")
         return kind
-
-
-def prepare(engine: Engine, action: Action) -> None:
-    """What belongs to no service alone: the networks and the folders in common."""
-    if isinstance(action.detail, Network):
-        _create_network(engine, action.detail)
-    else:
-        for path in action.detail:
-            files.require_trusted(path)
-            files.make_folder(path)
-
-
-def _create_network(engine: Engine, network: Network) -> None:
-    engine.ask(
-        "create_network",
-        network.name,
-        driver="bridge",
-        internal=network.internal,
-        check_duplicate=True,
-        labels={"flatrun.infra.network": network.name},
-    )

@@ -5,38 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
-from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action, Plan, changes, reach, sentence
-from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import GENERATED, SECRET
-from ansible_collections.flatrun.infra.plugins.module_utils.service import guards
+from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action, Plan, reach
+from ansible_collections.flatrun.infra.plugins.module_utils.service import guards, steps
 from ansible_collections.flatrun.infra.plugins.module_utils.service import spec as wanted
-from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType
-from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import (
-    Layout,
-    config_files,
-    folders,
-    settings,
-    shared_folders,
-)
+from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import shared_folders
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Infra, Service
-from ansible_collections.flatrun.infra.plugins.module_utils.service.state import DENIED, WANTED, Container, Found, World
-
-_SETTLED = ("running", "exited", "created", "paused")
-
-
-@dataclass(frozen=True)
-class Order:
-    """What apply needs of the spec to do an action of one service."""
-
-    service: Service
-    found: Found
-    layout: Layout
-    settings: dict[str, Any]
-    files: dict[str, str]
+from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Found, World
 
 
 def plan(spec: Infra, state: World) -> Plan:
@@ -52,7 +31,7 @@ def plan(spec: Infra, state: World) -> Plan:
         for network in spec.networks
         if network.name not in state.networks
     ]
-    actions += _shared(spec, state)
+    actions += [*_shared(spec, state), *_notes(spec, state)]
     known = state.networks | {network.name for network in spec.networks}
     for index, service in enumerate(spec.services):
         try:
@@ -77,6 +56,23 @@ def _shared(spec: Infra, state: World) -> Iterator[Action]:
         yield Action("create", f"folders of {spec.root_dir}", "they are missing", after=list(paths), detail=paths)
 
 
+def _notes(spec: Infra, state: World) -> Iterator[Action]:
+    """What somebody else runs leaves no container of ours to be found by, so it is noted."""
+    managed = {service.name for service in spec.services if service.mode == wanted.MANAGED}
+    kept = {name: facts for name, facts in state.externals.items() if name not in managed}
+    after = {**kept, **{service.name: _noted(service) for service in spec.services if service.mode != wanted.MANAGED}}
+    if after != state.externals:
+        target = f"external services of {spec.root_dir}"
+        yield Action(
+            "note", target, "they are not those that were noted", before=state.externals, after=after, detail=after
+        )
+
+
+def _noted(service: Service) -> dict[str, Any]:
+    facts = {"type": service.type.name if service.type else "", "host": service.host, "container": service.container}
+    return {key: value for key, value in {**facts, "port": service.port}.items() if value}
+
+
 def anchor(spec: Infra, state: World) -> Infra:
     """A restart is a condition too: started after what was seen first."""
     return replace(spec, services=tuple(_outliving(service, state.services[service.name]) for service in spec.services))
@@ -97,215 +93,10 @@ def _service(spec: Infra, service: Service, found: Found) -> Iterator[Action]:
         return
     guards.ownership(service, found, spec.root_dir)
     if service.state == wanted.ABSENT:
-        yield from _absent(service, found, target)
+        yield from steps.absent(service, found, target)
     elif service.whole and service.type:
-        yield from _whole(spec, service, service.type, found, target)
+        yield from steps.whole(spec, service, service.type, found, target)
     else:
         guards.there(service, found)
         if found.container:
-            yield from _running(service, found, found.container, target)
-
-
-def _absent(service: Service, found: Found, target: str) -> Iterator[Action]:
-    for container in (found.container, found.former):
-        if container:
-            yield Action(
-                "remove",
-                f"container {container.name}",
-                "it is to be absent; its data stays",
-                service.name,
-                before={"image": container.image},
-                detail=container,
-            )
-
-
-def _whole(spec: Infra, service: Service, kind: ServiceType, found: Found, target: str) -> Iterator[Action]:
-    layout = Layout(spec.root_dir, service.container)
-    files = config_files(service, kind)
-    order = Order(service, found, layout, settings(service, kind, layout, found.adopted_mounts), files)
-    guards.data(service, kind, found)
-    guards.ports(found)
-    guards.image(service, found, spec.pull)
-    yield from _leftovers(order, target)
-    container = _present_container(found)
-    yield from _prepare(order, kind)
-    if found.image is None or found.image.newer:
-        why = "it is not at hand" if found.image is None else "the registry has a newer one"
-        yield Action("pull", f"image {service.image}", why, service.name, after={"image": service.image}, detail=order)
-    yield from _container(order, container, target)
-    yield from _password(order, kind, target)
-
-
-def _present_container(found: Found) -> Container | None:
-    """The container as it will be once what a killed run left behind is put right."""
-    if _must_restore(found) and found.former:
-        return replace(found.former, status="running")
-    return None if _must_start_over(found) else found.container
-
-
-def _must_restore(found: Found) -> bool:
-    """A former container is the one that served; only a successor that answers may take its place."""
-    return found.former is not None and not (found.container and found.container.running and found.answers)
-
-
-def _must_start_over(found: Found) -> bool:
-    """The first start was cut short: nobody was ever told of a server, and it can't be entered any more."""
-    if not found.initialising or found.former or not found.data or found.data.empty:
-        return False
-    container = found.container
-    return container is None or found.login == DENIED or not (container.running or container.status in _SETTLED)
-
-
-def _leftovers(order: Order, target: str) -> Iterator[Action]:
-    found, name = order.found, order.service.name
-    if _must_restore(found):
-        yield Action("restore", target, "a run was cut short while it was being replaced", name, detail=order)
-    elif found.former:
-        reason = "its successor answers"
-        yield Action("remove", f"container {found.former.name}", reason, name, detail=found.former)
-    if found.renamed:
-        reason = f"it was renamed to {found.renamed}"
-        yield Action("rename", target, reason, name, before=found.renamed, after=order.service.container, detail=order)
-    if _must_start_over(found):
-        reason = "its first start was cut short; what there is of data is put aside"
-        yield Action("start_over", target, reason, name, detail=order)
-
-
-def _prepare(order: Order, kind: ServiceType) -> Iterator[Action]:
-    service, found, layout = order.service, order.found, order.layout
-    missing = [path for path in folders(kind, layout) if path not in found.folders]
-    if missing:
-        yield Action(
-            "create", f"folders of {service.container}", "they are missing", service.name, after=missing, detail=order
-        )
-    if kind.secret and not (found.kept or found.next or service.secret(kind.secret) or found.adopted_mounts):
-        target = f"secret {kind.secret} of {service.container}"
-        yield Action("generate", target, "none was given and none is kept", service.name, after=GENERATED, detail=order)
-    if kind.released or kind.config:
-        yield from _config(order, kind)
-
-
-def _config(order: Order, kind: ServiceType) -> Iterator[Action]:
-    """Where nginx reads it, a configuration is released under a running server; elsewhere it waits for a start."""
-    found, service = order.found, order.service
-    if dict(found.config) == order.files:
-        return
-    verb = "release" if kind.released else "write"
-    changed = changes(found.config_before, order.files)
-    reason = (
-        f"{sentence(changed)} {'differs' if len(changed) == 1 else 'differ'}" if changed else "it was edited by hand"
-    )
-    shown = changed or changes(found.config, order.files)
-    before = found.config_before if changed else found.config
-    target = f"configuration of {service.container}"
-    yield Action(verb, target, reason, service.name, _texts(before, shown), _texts(order.files, shown), order)
-
-
-def _texts(files: Mapping[str, str], names: Sequence[str]) -> str | None:
-    """Files one below the other, as a diff shows them."""
-    return "\n".join(f"# {name}\n{files[name].rstrip()}" for name in names if name in files) or None
-
-
-def _container(order: Order, container: Container | None, target: str) -> Iterator[Action]:
-    service, found = order.service, order.found
-    if container is None:
-        yield Action("create", target, "it does not exist", service.name, after=_shown(order), detail=order)
-    elif not container.ours:
-        reason = "it is made by somebody else and is to be taken over, with its data"
-        yield Action(
-            "adopt", target, reason, service.name, before={"image": container.image}, after=_shown(order), detail=order
-        )
-    else:
-        drift = _drift(order, container)
-        if drift:
-            before = {key: container.settings.get(key) for key in drift}
-            after = {key: order.settings.get(key) for key in drift}
-            reason = f"{sentence(drift)} {'differs' if len(drift) == 1 else 'differ'}"
-            yield Action("replace", target, reason, service.name, before=before, after=after, detail=order)
-        else:
-            yield from _networks(order, container)
-            yield from _running(service, found, container, target, order)
-
-
-def _shown(order: Order) -> dict[str, Any]:
-    keys = ("image", "published_ports", "memory", "cpus", "command", "env")
-    return {
-        **{key: order.settings[key] for key in keys if order.settings[key]},
-        "networks": list(order.service.networks),
-    }
-
-
-def _drift(order: Order, container: Container) -> list[str]:
-    drift = changes(container.settings, order.settings)
-    image = order.found.image
-    if image and (image.newer or container.image_id != image.id) and "image" not in drift:
-        drift.append("image")
-    actual = {"memory": container.memory, "cpus": container.cpus, "restart policy": container.restart}
-    asked = {"memory": order.service.memory, "cpus": order.service.cpus, "restart policy": "unless-stopped"}
-    return sorted({*drift, *changes(actual, asked)})
-
-
-def _networks(order: Order, container: Container) -> Iterator[Action]:
-    for network in order.service.networks:
-        if network not in container.networks:
-            target = f"container {container.name}"
-            reason = f"it is not on the network {network}"
-            yield Action(
-                "connect", target, reason, order.service.name, after={"network": network}, detail=(order, network)
-            )
-
-
-def _running(
-    service: Service, found: Found, container: Container, target: str, order: Order | None = None
-) -> Iterator[Action]:
-    """Start, stop, restart or wake a container that is otherwise as asked."""
-    status = container.status
-    detail = order or Order(service, found, Layout("", service.container), {}, {})
-    if service.state in wanted.RUNNING_STATES:
-        if status == "paused":
-            yield Action("unpause", target, "it is paused", service.name, "paused", "running", detail)
-        elif status not in ("running", "restarting"):
-            yield Action("start", target, f"it is {status}{_why(container)}", service.name, status, "running", detail)
-        elif service.state == wanted.RESTARTED and service.outlive == container.started_at:
-            yield Action("restart", target, "a restart was asked for", service.name, "running", "restarted", detail)
-        elif found.config_unread:
-            reason = "its configuration was written after it had started"
-            yield Action("restart", target, reason, service.name, "running", "restarted", detail)
-        else:
-            guards.answering(service, found, container)
-    elif service.state == wanted.STOPPED and status in ("running", "restarting", "paused"):
-        yield Action("stop", target, "it is to be stopped", service.name, status, "stopped", detail)
-
-
-def _why(container: Container) -> str:
-    if container.out_of_memory:
-        return ", it ran out of memory"
-    return f" with code {container.exit_code}" if container.exit_code else ""
-
-
-def _password(order: Order, kind: ServiceType, target: str) -> Iterator[Action]:
-    """The administrator's password: set at the first start, rotated when another is asked for."""
-    service, found = order.service, order.found
-    if not kind.secret or service.state not in wanted.RUNNING_STATES:
-        return
-    what = f"secret {kind.secret} of {service.container}"
-    first = found.container is None and found.former is None and (not found.data or found.data.empty)
-    if first or found.initialising:
-        yield Action("set_password", what, "the server is new", service.name, after=SECRET, detail=order)
-    elif found.login not in ("", WANTED) or found.next or not found.kept_is_wanted:
-        guards.entrance(service, kind, found)
-        yield Action(
-            "rotate", what, "another one is asked for", service.name, f"{SECRET} former", f"{SECRET} new", order
-        )
-    elif not found.kept_is_private:
-        yield Action("protect", what, "others can read its file", service.name, "open", "0600", order)
-
-
-def is_settled(spec: Infra, service: Service, found: Found) -> bool:
-    """Nothing is wrong with the container itself, so it is worth waiting for its answer."""
-    if not service.whole or service.type is None or found.container is None:
-        return True
-    layout = Layout(spec.root_dir, service.container)
-    made = settings(service, service.type, layout, found.adopted_mounts)
-    order = Order(service, found, layout, made, {})
-    return not (found.former or found.renamed or not found.container.ours or _drift(order, found.container))
+            yield from steps.running(service, found, found.container, target)

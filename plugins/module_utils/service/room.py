@@ -18,9 +18,12 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import J
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files
 from ansible_collections.flatrun.infra.plugins.module_utils.host.lock import locked
 from ansible_collections.flatrun.infra.plugins.module_utils.service import plan as planning
-from ansible_collections.flatrun.infra.plugins.module_utils.service.apply import Hand, prepare
+from ansible_collections.flatrun.infra.plugins.module_utils.service import steps
+from ansible_collections.flatrun.infra.plugins.module_utils.service.apply import Hand
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
+from ansible_collections.flatrun.infra.plugins.module_utils.service.external import externals
 from ansible_collections.flatrun.infra.plugins.module_utils.service.observe import Observer
+from ansible_collections.flatrun.infra.plugins.module_utils.service.prepare import prepare
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import (
     HOST,
     MANAGED,
@@ -45,7 +48,7 @@ class Host:
         networks = frozenset(network["Name"] for network in self.engine.ask("networks"))
         listing = self.engine.ask("containers", all=True)
         services = {service.name: self._look(service, listing) for service in self.spec.services}
-        self.seen = World(networks, self._settled(services))
+        self.seen = World(networks, self._settled(services), externals(self.spec.root_dir))
         return self.seen
 
     def _look(self, service: Service, listing: Sequence[Mapping[str, Any]]) -> Found:
@@ -66,7 +69,7 @@ class Host:
         now = observer.ask(found)
         if now.answers or now.login or not (self.spec.wait or found.initialising):
             return now
-        return observer.settle(now, until) if planning.is_settled(self.spec, service, found) else now
+        return observer.settle(now, until) if steps.is_settled(self.spec, service, found) else now
 
     def hold(self) -> AbstractContextManager[None]:
         return locked(self.spec.root_dir, self.spec.wait_timeout)
@@ -74,7 +77,7 @@ class Host:
     def apply(self, plan: Plan, done: Journal) -> None:
         for action in plan.actions:
             if not action.item:
-                prepare(self.engine, action)
+                prepare(self.spec, self.engine, action)
                 done(action)
         files.require_trusted(self.spec.root_dir)
         guard = threading.Lock()

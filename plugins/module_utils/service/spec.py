@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, InvalidParameter
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret, parse_secret
+from ansible_collections.flatrun.infra.plugins.module_utils.service import values
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, ServiceType
 
 MANAGED, HOST, FOREIGN = "managed", "host", "foreign"
@@ -23,31 +22,12 @@ RUNNING_STATES = (STARTED, RESTARTED)
 
 # What may be said of a service that is only told to do something; any other key makes the item a whole specification.
 _VERB_KEYS = {"name", "container", "state"}
-_PUBLISHED = re.compile(
-    r"(?:(?P<address>\*|[0-9.]+|\[[0-9a-fA-F:]+\]):)?(?:(?P<outer>\d+):)?(?P<inner>\d+)(?:/(?P<protocol>tcp|udp))?"
-)
-_IMAGE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._/:@-]{0,254}")
-_DURATION = re.compile(r"(\d+)(ms|s|m|h)?")
-_UNITS = {"ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 
 
 @dataclass(frozen=True)
 class Network:
     name: str
     internal: bool = False
-
-
-@dataclass(frozen=True)
-class Port:
-    """A published port. The address is empty for all of the host's, IPv4 and IPv6."""
-
-    address: str
-    outer: int
-    inner: int
-    protocol: str = "tcp"
-
-    def __str__(self) -> str:
-        return f"{self.address or '*'}:{self.outer}:{self.inner}/{self.protocol}"
 
 
 @dataclass(frozen=True)
@@ -63,7 +43,7 @@ class Service:
     adopt: bool = False
     image: str = ""
     networks: tuple[str, ...] = ()
-    ports: tuple[Port, ...] = ()
+    ports: tuple[values.Port, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     secrets: tuple[tuple[str, Secret], ...] = ()
     config_files: tuple[tuple[str, str], ...] = ()
@@ -165,17 +145,17 @@ def _specified(plain: Service, kind: ServiceType, entry: Mapping[str, Any]) -> S
     return Service(
         **{
             **vars(plain),
-            "image": _image(entry.get("image", kind.image)),
+            "image": values.image(entry.get("image", kind.image)),
             "networks": tuple(names.network_name(name, "networks") for name in entry.get("networks", ())),
-            "ports": _ports(entry.get("published_ports", kind.published)),
-            "env": tuple(sorted(_env(entry.get("env", {})))),
+            "ports": values.ports(entry.get("published_ports", kind.published)),
+            "env": tuple(sorted(values.env(entry.get("env", {})))),
             "secrets": tuple(secrets.items()),
-            "config_files": tuple(sorted(_config(entry.get("config_files", {})))),
-            "volumes": tuple(_volume(value, f"volumes[{i}]") for i, value in enumerate(entry.get("volumes", ()))),
-            "command": _command(entry.get("command", ())),
+            "config_files": tuple(sorted(values.config(entry.get("config_files", {})))),
+            "volumes": tuple(values.volume(value, f"volumes[{i}]") for i, value in enumerate(entry.get("volumes", ()))),
+            "command": values.command(entry.get("command", ())),
             "memory": names.size(entry["memory"], "memory") if "memory" in entry else 0,
-            "cpus": _cpus(entry.get("cpus", 0)),
-            "healthcheck": _healthcheck(entry.get("healthcheck", {})),
+            "cpus": values.cpus(entry.get("cpus", 0)),
+            "healthcheck": values.healthcheck(entry.get("healthcheck", {})),
             "port": names.port(entry["port"], "port") if "port" in entry else kind.port,
         }
     )
@@ -208,94 +188,3 @@ def _mode(entry: Mapping[str, Any]) -> str:
     if "host" in entry:
         return HOST
     return FOREIGN if mode == "external" else MANAGED
-
-
-def _image(value: Any) -> str:
-    reference = names.text(value, "image")
-    if not _IMAGE.fullmatch(reference) or ".." in reference:
-        raise InvalidParameter(f"{reference!r} is not an image", "image", "Write it like mysql:9.7 or name@sha256:...")
-    last = reference.rsplit("/", 1)[-1]
-    return reference if ":" in last or "@" in last else f"{reference}:latest"
-
-
-def _ports(values: Any) -> tuple[Port, ...]:
-    ports = []
-    for index, value in enumerate(values):
-        where = f"published_ports[{index}]"
-        found = _PUBLISHED.fullmatch(str(value))
-        if not found:
-            raise InvalidParameter(f"{value!r} is not a port to publish", where, "Write 80, 8080:80 or 0.0.0.0:80:80.")
-        inner = names.port(found["inner"], where)
-        outer = names.port(found["outer"], where) if found["outer"] else inner
-        # A port without an address is for this host alone: the engine's own default passes every firewall.
-        address = {"*": "", None: "127.0.0.1"}.get(found["address"], found["address"] or "").strip("[]")
-        ports.append(Port(address, outer, inner, found["protocol"] or "tcp"))
-    names.distinct((str(port) for port in ports), "published_ports", "the port")
-    return tuple(ports)
-
-
-def _env(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    for key, value in values.items():
-        if not isinstance(value, str):
-            raise InvalidParameter(f"must be a string, and {value!r} is not", f"env.{key}", "Put it into quotes.")
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(key)) or "\0" in value:
-            raise InvalidParameter("is not the name and the text of a variable", f"env.{key}")
-    return [(str(key), value) for key, value in values.items()]
-
-
-def _config(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    for key, value in values.items():
-        names.file_name(key, f"config_files.{key}")
-        if not isinstance(value, str):
-            raise InvalidParameter("must be the text of the file", f"config_files.{key}")
-    return [(str(key), value) for key, value in values.items()]
-
-
-def _volume(value: Any, where: str) -> str:
-    """``source:target[:ro]``; the source is a volume's name or an absolute path."""
-    parts = names.text(value, where).split(":")
-    if len(parts) not in (2, 3) or parts[2:] not in ([], ["ro"], ["rw"]):
-        raise InvalidParameter(f"{value!r} is not a volume", where, "Write source:target or source:target:ro.")
-    source = names.absolute_path(parts[0], where) if parts[0].startswith("/") else names.container_name(parts[0], where)
-    return ":".join([source, names.absolute_path(parts[1], where), (parts[2:] or ["rw"])[0]])
-
-
-def _command(value: Any) -> tuple[str, ...]:
-    words = shlex.split(value) if isinstance(value, str) else list(value)
-    return tuple(names.text(word, f"command[{index}]") for index, word in enumerate(words))
-
-
-def _cpus(value: Any) -> float:
-    try:
-        number = float(str(value))
-    except ValueError:
-        number = -1.0
-    if isinstance(value, bool) or not 0 <= number <= 4096:
-        raise InvalidParameter(f"{value!r} is not a number of processors", "cpus", "Write it like 1.5.")
-    return number
-
-
-def _healthcheck(values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """The keys of the engine's own health check, durations in nanoseconds."""
-    known = {
-        "test": "Test",
-        "interval": "Interval",
-        "timeout": "Timeout",
-        "retries": "Retries",
-        "start_period": "StartPeriod",
-    }
-    parsed: dict[str, Any] = {}
-    for key, value in values.items():
-        where = f"healthcheck.{key}"
-        if key not in known:
-            raise InvalidParameter("is not known", where, f"Take of: {', '.join(known)}.")
-        if key == "test":
-            parsed[known[key]] = ["CMD-SHELL", value] if isinstance(value, str) else list(value)
-        elif key == "retries":
-            parsed[known[key]] = names.port(value, where)
-        else:
-            found = _DURATION.fullmatch(str(value))
-            if not found:
-                raise InvalidParameter(f"{value!r} is not a duration", where, "Write it like 10s.")
-            parsed[known[key]] = int(found[1]) * _UNITS[found[2] or "s"]
-    return tuple(sorted(parsed.items()))

@@ -103,3 +103,5 @@ class Found:
 class World:
     networks: frozenset[str]
     services: Mapping[str, Found]
+    # The services that somebody else runs, as they were noted: name to type, and host and port, or container.
+    externals: Mapping[str, Any] = field(default_factory=dict)
