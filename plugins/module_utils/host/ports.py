@@ -9,12 +9,23 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator
-from typing import Any
-
-from ansible_collections.flatrun.infra.plugins.module_utils.service.values import Port
+from typing import Any, Protocol
 
 _LISTEN = "0A"
 _EVERYWHERE = ("", "0.0.0.0", "::")
+
+
+class Port(Protocol):
+    """What is asked of a published port; an empty address means all of the host's."""
+
+    @property
+    def address(self) -> str: ...
+
+    @property
+    def outer(self) -> int: ...
+
+    @property
+    def protocol(self) -> str: ...
 
 
 def holders(ports: Iterable[Port], listing: Iterable[dict[str, Any]], own: frozenset[str]) -> dict[str, str]:
