@@ -39,7 +39,26 @@ def create(
         f"{LABEL}settings": text,
         f"{LABEL}hash": hashlib.sha256(text.encode()).hexdigest(),
     }
-    host_config = engine.api.create_host_config(
+    engine.ask(
+        "create_container",
+        settings["image"],
+        name=name,
+        hostname=name,
+        command=settings["command"] or None,
+        entrypoint=settings["entrypoint"] or None,
+        environment=settings["env"],
+        labels=labels,
+        host_config=_host_config(engine, service, settings, networks),
+        ports=[(port.inner, port.protocol) for port in service.ports],
+        healthcheck=settings["healthcheck"],
+    )
+    # Engines before API 1.44 take only one network when a container is created.
+    for network in networks[1:]:
+        engine.ask("connect_container_to_network", name, network)
+
+
+def _host_config(engine: Engine, service: Service, settings: Mapping[str, Any], networks: Sequence[str]) -> Any:
+    return engine.api.create_host_config(
         binds=[
             f"{mount.rsplit(':', 1)[0]}:{target}:{mount.rsplit(':', 1)[1]}"
             for target, mount in settings["mounts"].items()
@@ -54,22 +73,6 @@ def create(
         nano_cpus=int(settings["cpus"] * 10**9) or None,
         network_mode=networks[0] if networks else "none",
     )
-    engine.ask(
-        "create_container",
-        settings["image"],
-        name=name,
-        hostname=name,
-        command=settings["command"] or None,
-        entrypoint=settings["entrypoint"] or None,
-        environment=settings["env"],
-        labels=labels,
-        host_config=host_config,
-        ports=[(port.inner, port.protocol) for port in service.ports],
-        healthcheck=settings["healthcheck"],
-    )
-    # Engines before API 1.44 take only one network when a container is created.
-    for network in networks[1:]:
-        engine.ask("connect_container_to_network", name, network)
 
 
 def _bindings(service: Service) -> dict[str, list[tuple[str, ...]]]:
