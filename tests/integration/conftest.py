@@ -80,7 +80,7 @@ class Stage:
 def free_ports(count: int) -> tuple[int, ...]:
     """Ports that nothing here listens on. The second host has none at all in use, so they are free there too."""
     with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        sockets = [held.enter_context(socket.socket()) for number in range(count)]
         for one in sockets:
             one.bind(("", 0))
         return tuple(one.getsockname()[1] for one in sockets)
