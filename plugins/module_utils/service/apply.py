@@ -228,8 +228,12 @@ class Hand:
             return self.found
         found = self.observer.settle(self.found, time.monotonic() + self.spec.wait_timeout)
         if not found.answers and not found.login:
+            gone = found.container is None or not found.container.running
+            how = (
+                "it ends as soon as it has started" if gone else f"it does not answer within {self.spec.wait_timeout} s"
+            )
             raise Refused(
-                f"it does not answer within {self.spec.wait_timeout} s ({found.words}). Its last lines: {found.log}",
+                f"{how} ({found.words}). Its last lines: {found.log}",
                 f"container {self.container}",
                 "Correct what they say, then run again.",
             )

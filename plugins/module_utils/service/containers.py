@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused, Unreachable
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
+from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import CONFIGURATION
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Service
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER
 
@@ -48,7 +49,7 @@ def create(
         entrypoint=settings["entrypoint"] or None,
         environment=settings["env"],
         labels=labels,
-        host_config=_host_config(engine, service, settings, networks),
+        host_config=_host_config(engine, service, kind, settings, networks),
         ports=[(port.inner, port.protocol) for port in service.ports],
         healthcheck=settings["healthcheck"],
     )
@@ -57,12 +58,14 @@ def create(
         engine.ask("connect_container_to_network", name, network)
 
 
-def _host_config(engine: Engine, service: Service, settings: Mapping[str, Any], networks: Sequence[str]) -> Any:
+def _host_config(
+    engine: Engine, service: Service, kind: ServiceType, settings: Mapping[str, Any], networks: Sequence[str]
+) -> Any:
+    mounts = dict(settings["mounts"])
+    if settings[CONFIGURATION]:
+        mounts[kind.config] = f"{settings[CONFIGURATION]}:ro"
     return engine.api.create_host_config(
-        binds=[
-            f"{mount.rsplit(':', 1)[0]}:{target}:{mount.rsplit(':', 1)[1]}"
-            for target, mount in settings["mounts"].items()
-        ],
+        binds=[_bind(target, mount) for target, mount in mounts.items()],
         port_bindings=_bindings(service),
         cap_drop=["ALL"],
         cap_add=settings["capabilities"],
@@ -73,6 +76,11 @@ def _host_config(engine: Engine, service: Service, settings: Mapping[str, Any], 
         nano_cpus=int(settings["cpus"] * 10**9) or None,
         network_mode=networks[0] if networks else "none",
     )
+
+
+def _bind(target: str, mount: str) -> str:
+    source, mode = mount.rsplit(":", 1)
+    return f"{source}:{target}:{mode}"
 
 
 def _bindings(service: Service) -> dict[str, list[tuple[str, ...]]]:

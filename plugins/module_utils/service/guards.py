@@ -36,7 +36,7 @@ def ownership(service: Service, found: Found, root_dir: str) -> None:
             "container",
             f"Set root_dir: {container.root_dir}.",
         )
-    if container and found.renamed:
+    if container and found.renamed and container.name != found.renamed:
         raise Refused(f"{service.container} was renamed to {found.renamed}, and another has its name", "container")
 
 

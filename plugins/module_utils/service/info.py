@@ -130,9 +130,8 @@ def _external(listing: Sequence[Mapping[str, Any]], root_dir: str) -> list[dict[
         seen = _seen(by_name[container]) if container in by_name else _blank(container=container)
         status = "external" if container in by_name or noted.get("host") else "unknown"
         config = {key: value for key, value in noted.items() if key != "type"}
-        found.append(
-            {**seen, "name": name, "type": noted["type"], "external": True, "config": config, "status": status}
-        )
+        told = {"name": name, "type": noted.get("type", "unknown"), "external": True, "config": config}
+        found.append({**seen, **told, "status": status})
     return found
 
 

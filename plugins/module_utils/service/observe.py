@@ -53,7 +53,7 @@ class Observer:
         if renamed and not container:
             container = self._container(renamed)
         if not service.whole:
-            return Found(container=container, former=former if former and former.ours else None)
+            return Found(container=container, former=former if former and former.ours else None, renamed=renamed)
         found = Found(
             container=container,
             former=former if former and former.ours else None,
@@ -110,7 +110,7 @@ class Observer:
         known = self.home.secret(kind.secret) if kind.secret else None
         given = self.service.secret(kind.secret) if kind.secret else None
         return replace(
-            self._configured(found, kind, mounts),
+            self._configured(found, kind),
             data=data,
             kept=known is not None,
             kept_is_wanted=known is not None and given in (None, known),
@@ -120,16 +120,17 @@ class Observer:
             adopted_mounts=adopted,
         )
 
-    def _configured(self, found: Found, kind: ServiceType, mounts: Mapping[str, str]) -> Found:
+    def _configured(self, found: Found, kind: ServiceType) -> Found:
         if kind.released:
             released = self.home.released()
             return replace(found, config=released, config_before=released)
         if not kind.config:
             return found
-        texts, youngest = self.home.config(mounts[kind.config].rsplit(":", 1)[0])
+        folder = wanted.config_folder(wanted.config_files(self.service, kind), self.layout)
+        texts, youngest = self.home.config(folder)
         container = found.container
-        used = (container.settings.get("mounts") or {}).get(kind.config) if container and container.ours else None
-        before = self.home.config(used.rsplit(":", 1)[0])[0] if used and used != mounts[kind.config] else texts
+        used = container.settings.get(wanted.CONFIGURATION) if container else None
+        before = self.home.config(used)[0] if used and used != folder else texts
         unread = bool(container and container.running and youngest > _nanoseconds(container.started_at))
         return replace(found, config=texts, config_before=before, config_unread=unread)
 
@@ -177,7 +178,7 @@ class Observer:
         container = found.container
         self.kind = self.kind or (CATALOG.get(container.type) if container else None)
         if not self.kind or not container or not container.running:
-            return replace(found, words=f"it is {container.status}" if container else "")
+            return replace(found, answers=False, login="", words=f"it is {container.status}" if container else "")
         address = self.engine.address(container.name)
         port = self.service.port or self.kind.port
         answer = readiness.probe(self.kind, address, port, self.administrator(), self.candidates(found))

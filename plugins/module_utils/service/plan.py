@@ -99,4 +99,5 @@ def _service(spec: Infra, service: Service, found: Found) -> Iterator[Action]:
     else:
         guards.there(service, found)
         if found.container:
+            yield from steps.renamed(service, found, target)
             yield from steps.running(service, found, found.container, target)

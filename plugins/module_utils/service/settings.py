@@ -14,6 +14,8 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service import catal
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Service
 
+CONFIGURATION = "configuration"
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -79,8 +81,6 @@ def mounts(service: Service, kind: ServiceType, layout: Layout, kept: Mapping[st
     wanted: dict[str, str] = {}
     if kind.released:
         wanted = {"/etc/nginx": f"{layout.releases}:ro", kind.config: f"{layout.config}:ro"}
-    elif kind.config:
-        wanted[kind.config] = f"{config_folder(config_files(service, kind), layout)}:ro"
     if kind.data:
         wanted[kind.data] = f"{layout.data}:rw"
     if kind.secret:
@@ -101,8 +101,11 @@ def settings(service: Service, kind: ServiceType, layout: Layout, kept: Mapping[
     environment = {**kind.env, **dict(service.env)}
     if kind.bootstrap:
         environment[kind.bootstrap] = f"{catalog.SECRETS}/{catalog.BOOTSTRAP}"
+    own_folder = bool(kind.config) and not kind.released
     return {
         "image": service.image,
+        # Its name tells the content apart, and says nothing to people: the diff has the texts instead.
+        CONFIGURATION: config_folder(config_files(service, kind), layout) if own_folder else "",
         "entrypoint": list(kind.entrypoint),
         "command": [_with_port(word, service) for word in service.command or kind.command],
         "env": environment,

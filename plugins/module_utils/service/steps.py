@@ -15,6 +15,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service import guard
 from ansible_collections.flatrun.infra.plugins.module_utils.service import spec as wanted
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType
 from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import (
+    CONFIGURATION,
     Layout,
     config_files,
     folders,
@@ -94,12 +95,16 @@ def _leftovers(order: Order, target: str) -> Iterator[Action]:
     elif found.former:
         reason = "its successor answers"
         yield Action("remove", f"container {found.former.name}", reason, name, detail=found.former)
-    if found.renamed:
-        reason = f"it was renamed to {found.renamed}"
-        yield Action("rename", target, reason, name, before=found.renamed, after=order.service.container, detail=order)
+    yield from renamed(order.service, found, target)
     if _must_start_over(found):
         reason = "its first start was cut short; what there is of data is put aside"
         yield Action("start_over", target, reason, name, detail=order)
+
+
+def renamed(service: Service, found: Found, target: str) -> Iterator[Action]:
+    if found.renamed:
+        reason = f"it was renamed to {found.renamed}"
+        yield Action("rename", target, reason, service.name, before=found.renamed, after=service.container)
 
 
 def _prepare(order: Order, kind: ServiceType) -> Iterator[Action]:
@@ -149,13 +154,15 @@ def _container(order: Order, container: Container | None, target: str) -> Iterat
     else:
         drift = _drift(order, container)
         if drift:
-            before = {key: container.settings.get(key) for key in drift}
-            after = {key: order.settings.get(key) for key in drift}
+            shown = [key for key in drift if key != CONFIGURATION]
+            before = {key: container.settings.get(key) for key in shown}
+            after = {key: order.settings.get(key) for key in shown}
             reason = f"{sentence(drift)} {'differs' if len(drift) == 1 else 'differ'}"
             yield Action("replace", target, reason, service.name, before=before, after=after, detail=order)
         else:
-            yield from _networks(order, container)
-            yield from running(service, found, container, target, order)
+            missing = [network for network in service.networks if network not in container.networks]
+            yield from _networks(order, missing, target)
+            yield from running(service, found, container, target, bool(missing))
 
 
 def _shown(order: Order) -> dict[str, Any]:
@@ -176,36 +183,31 @@ def _drift(order: Order, container: Container) -> list[str]:
     return sorted({*drift, *changes(actual, asked)})
 
 
-def _networks(order: Order, container: Container) -> Iterator[Action]:
-    for network in order.service.networks:
-        if network not in container.networks:
-            target = f"container {container.name}"
-            reason = f"it is not on the network {network}"
-            yield Action(
-                "connect", target, reason, order.service.name, after={"network": network}, detail=(order, network)
-            )
+def _networks(order: Order, missing: Sequence[str], target: str) -> Iterator[Action]:
+    for network in missing:
+        reason = f"it is not on the network {network}"
+        yield Action("connect", target, reason, order.service.name, after={"network": network}, detail=(order, network))
 
 
 def running(
-    service: Service, found: Found, container: Container, target: str, order: Order | None = None
+    service: Service, found: Found, container: Container, target: str, mended: bool = False
 ) -> Iterator[Action]:
-    """Start, stop, restart or wake a container that is otherwise as asked."""
-    status = container.status
-    detail = order or Order(service, found, Layout("", service.container), {}, {})
+    """Start, stop, restart or wake a container that is otherwise as asked; ``mended`` if it is put right before."""
+    status, name = container.status, service.name
     if service.state in wanted.RUNNING_STATES:
         if status == "paused":
-            yield Action("unpause", target, "it is paused", service.name, "paused", "running", detail)
+            yield Action("unpause", target, "it is paused", name, "paused", "running")
         elif status not in ("running", "restarting"):
-            yield Action("start", target, f"it is {status}{_why(container)}", service.name, status, "running", detail)
+            yield Action("start", target, f"it is {status}{_why(container)}", name, status, "running")
         elif service.state == wanted.RESTARTED and service.outlive == container.started_at:
-            yield Action("restart", target, "a restart was asked for", service.name, "running", "restarted", detail)
+            yield Action("restart", target, "a restart was asked for", name, "running", "restarted")
         elif found.config_unread:
             reason = "its configuration was written after it had started"
-            yield Action("restart", target, reason, service.name, "running", "restarted", detail)
-        else:
+            yield Action("restart", target, reason, name, "running", "restarted")
+        elif not mended:
             guards.answering(service, found, container)
     elif service.state == wanted.STOPPED and status in ("running", "restarting", "paused"):
-        yield Action("stop", target, "it is to be stopped", service.name, status, "stopped", detail)
+        yield Action("stop", target, "it is to be stopped", name, status, "stopped")
 
 
 def _why(container: Container) -> str:
@@ -234,9 +236,10 @@ def _password(order: Order, kind: ServiceType, target: str) -> Iterator[Action]:
 
 def is_settled(spec: Infra, service: Service, found: Found) -> bool:
     """Nothing is wrong with the container itself, so it is worth waiting for its answer."""
-    if not service.whole or service.type is None or found.container is None:
+    container = found.container
+    if not service.whole or service.type is None or container is None:
         return True
     layout = Layout(spec.root_dir, service.container)
-    made = settings(service, service.type, layout, found.adopted_mounts)
-    order = Order(service, found, layout, made, {})
-    return not (found.former or found.renamed or not found.container.ours or _drift(order, found.container))
+    order = Order(service, found, layout, settings(service, service.type, layout, found.adopted_mounts), {})
+    astray = found.former or found.renamed or not container.ours or not container.networks.issuperset(service.networks)
+    return not (astray or _drift(order, container))

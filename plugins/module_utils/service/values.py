@@ -15,7 +15,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter
 
 _PUBLISHED = re.compile(
-    r"(?:(?P<address>\*|[0-9.]+|\[[0-9a-fA-F:]+\]):)?(?:(?P<outer>\d+):)?(?P<inner>\d+)(?:/(?P<protocol>tcp|udp))?"
+    r"(?:(?P<address>\*|\d+(?:\.\d+){3}|\[[0-9a-fA-F:]+\]):)?(?:(?P<outer>\d+):)?(?P<inner>\d+)(?:/(?P<protocol>tcp|udp))?"
 )
 _IMAGE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._/:@-]{0,254}")
 _DURATION = re.compile(r"(\d+)(ms|s|m|h)?")
