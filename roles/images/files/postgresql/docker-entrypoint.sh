@@ -5,12 +5,14 @@
 # folder inside the data directory. When it is complete it is marked so, and moved up entry by entry, with
 # PG_VERSION last: only that file says that there is a cluster. A folder without the mark is made anew; one
 # with it is moved on from where the move was cut.
+# shellcheck disable=SC2031  # the scripts of the first start get a PGDATA of their own, in a subshell
 set -euo pipefail
 shopt -s nullglob dotglob
 
 # shellcheck source=roles/images/files/common/entrypoint-lib.sh
 . /usr/local/lib/flatrun/entrypoint-lib.sh
 
+initdb_arguments=''
 workshop=.flatrun-first-start
 complete=.flatrun-complete
 
@@ -34,10 +36,10 @@ check_environment() {
 }
 
 make_cluster() {
-    local options=()
-    [ -z "$wal_directory" ] || options+=(--waldir "$wal_directory")
+    local choices=()
+    [ -z "$wal_directory" ] || choices+=(--waldir "$wal_directory")
     # initdb reads the password from a pipe; POSTGRES_INITDB_ARGS is a line of options, as a shell would read it.
-    eval "initdb --pgdata=\"\$1\" --username=\"\$user\" --pwfile=<(printf '%s\n' \"\$password\") \"\${options[@]}\" $initdb_arguments"
+    eval "initdb --pgdata=\"\$1\" --username=\"\$user\" --pwfile=<(printf '%s\n' \"\$password\") \"\${choices[@]}\" $initdb_arguments"
     printf '\nhost all all all %s\n' "$auth_method" >> "$1/pg_hba.conf"
 }
 
@@ -53,6 +55,7 @@ run_scripts() {
     fi
     (
         # Scripts see these as they do in the official images; they end with this subshell.
+        # shellcheck disable=SC2030
         export PGDATA="$1" PGHOST='' PGHOSTADDR='' POSTGRES_USER="$user" POSTGRES_DB="$database" POSTGRES_PASSWORD="$password"
         shopt -u dotglob
         run_first_start_scripts

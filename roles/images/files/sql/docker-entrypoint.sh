@@ -35,6 +35,7 @@ quoted() {
 }
 
 identifier() {
+    # shellcheck disable=SC2016  # the backticks are SQL's
     printf '`%s`' "${1//\`/\`\`}"
 }
 
