@@ -147,6 +147,7 @@ def _container(order: Order, container: Container | None, target: str) -> Iterat
     if container is None:
         yield Action("create", target, "it does not exist", service.name, after=_shown(order), detail=order)
     elif not container.ours:
+        guards.adoption(service, found, container)
         reason = "it is made by somebody else and is to be taken over, with its data"
         yield Action(
             "adopt", target, reason, service.name, before={"image": container.image}, after=_shown(order), detail=order
@@ -219,7 +220,7 @@ def _why(container: Container) -> str:
 def _password(order: Order, kind: ServiceType, target: str) -> Iterator[Action]:
     """The administrator's password: set at the first start, rotated when another is asked for."""
     service, found = order.service, order.found
-    if not kind.secret or service.state not in wanted.RUNNING_STATES:
+    if not kind.secret or service.state not in wanted.RUNNING_STATES or _is_adopted_as_it_is(service, kind, found):
         return
     what = f"secret {kind.secret} of {service.container}"
     first = found.container is None and found.former is None and (not found.data or found.data.empty)
@@ -234,6 +235,12 @@ def _password(order: Order, kind: ServiceType, target: str) -> Iterator[Action]:
         yield Action("protect", what, "others can read its file", service.name, "open", "0600", order)
 
 
+def _is_adopted_as_it_is(service: Service, kind: ServiceType, found: Found) -> bool:
+    """A container that is taken over keeps the password it has, unless another one is asked for."""
+    foreign = found.container is not None and not found.container.ours
+    return foreign and (found.login == WANTED or not service.secret(kind.secret))
+
+
 def is_settled(spec: Infra, service: Service, found: Found) -> bool:
     """Nothing is wrong with the container itself, so it is worth waiting for its answer."""
     container = found.container
@@ -241,5 +248,5 @@ def is_settled(spec: Infra, service: Service, found: Found) -> bool:
         return True
     layout = Layout(spec.root_dir, service.container)
     order = Order(service, found, layout, settings(service, service.type, layout, found.adopted_mounts), {})
-    astray = found.former or found.renamed or not container.ours or not container.networks.issuperset(service.networks)
-    return not (astray or _drift(order, container))
+    astray = found.former or found.renamed or not container.networks.issuperset(service.networks)
+    return not astray and (not container.ours or not _drift(order, container))
