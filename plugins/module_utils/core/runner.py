@@ -14,14 +14,14 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Act
 
 Spec = TypeVar("Spec")
 State = TypeVar("State")
-Seen = TypeVar("Seen", covariant=True)
+Seen_co = TypeVar("Seen_co", covariant=True)
 Journal = Callable[[Action], None]
 
 
-class World(Protocol[Seen]):
+class World(Protocol[Seen_co]):
     """What a room needs of the outside; the tests have one in memory."""
 
-    def observe(self) -> Seen: ...
+    def observe(self) -> Seen_co: ...
 
     def hold(self) -> AbstractContextManager[object]:
         """Keep other runs away from what is about to change."""

@@ -76,6 +76,8 @@ def make_folder(path: str, mode: int = 0o755, owner: int = -1) -> None:
             os.mkdir(os.path.basename(path), 0o700, dir_fd=descriptor)
         except FileExistsError:
             return
+        except OSError as error:
+            raise Refused(f"can't be made ({error.strerror})", path, "Make room, or run with become: true.") from None
         os.chmod(os.path.basename(path), mode, dir_fd=descriptor)
         if owner >= 0:
             os.chown(os.path.basename(path), owner, owner, dir_fd=descriptor)

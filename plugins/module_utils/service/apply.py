@@ -181,8 +181,9 @@ class Hand:
         self.home.keep(kind.secret, known[found.login], 0)
 
     def _restore(self, action: Action) -> None:
+        """What was replaced may not have answered even then: whether it does now is seen when all is done."""
         containers.bring_back(self.engine, self.container, True)
-        self._await()
+        self.observer.settle(self.found, time.monotonic() + self.spec.wait_timeout)
 
     def _rename(self, action: Action) -> None:
         self.engine.ask("rename", self.found.renamed, self.container)

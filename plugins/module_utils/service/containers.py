@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused, Unreachable
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import CONFIGURATION
@@ -123,11 +123,9 @@ def bring_back(engine: Engine, name: str, running: bool) -> None:
 
 
 def pull(engine: Engine, image: str) -> None:
-    """Fetch an image; raises with the registry's own words."""
+    """Fetch an image that is wanted; raises Refused with what to do instead."""
     try:
-        for line in engine.ask("pull", image, stream=True, decode=True):
-            if "error" in line:
-                raise Unreachable(line["error"], f"image {image}", "Build it, load it, or name another one.")
+        engine.pull(image)
     except FlatrunError as error:
         raise Refused(
             f"it is not on this engine and can't be pulled: {error.what}",

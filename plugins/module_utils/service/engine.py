@@ -20,8 +20,9 @@ try:
     import docker.errors
     import requests.exceptions
 except ImportError as error:
-    docker = None
-    MISSING = str(error)
+    docker, _missing = None, str(error)
+else:
+    _missing = ""
 
 # Labels by which a container is known to be ours, and what it was made from.
 LABEL = "flatrun.infra."
@@ -33,7 +34,7 @@ class Engine:
     def __init__(self, params: Mapping[str, Any]) -> None:
         if docker is None:
             raise FlatrunError(
-                f"the Docker SDK for Python is missing for {sys.executable} ({MISSING})",
+                f"the Docker SDK for Python is missing for {sys.executable} ({_missing})",
                 do="Install python3-docker there, as role flatrun.infra.host does.",
             )
         self.where: str = params["docker_host"]
@@ -122,6 +123,13 @@ class Engine:
         made = self.ask("exec_create", container, command)
         output = self.ask("exec_start", made["Id"])
         return self.ask("exec_inspect", made["Id"])["ExitCode"], output.decode("utf-8", "replace").strip()
+
+    def pull(self, image: str) -> None:
+        """Fetch an image; raises with the registry's own words."""
+        with self._asking(f"pull {image}"):
+            for line in self.api.pull(image, stream=True, decode=True):
+                if "error" in line:
+                    raise Refused(f"the registry says: {line['error']}", f"image {image}")
 
     def digest(self, reference: str) -> str:
         """The digest that the registry has for a reference now."""

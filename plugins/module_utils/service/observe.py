@@ -44,7 +44,7 @@ class Observer:
 
     def look(self, listing: Listing) -> Found:
         """All but whether it answers; nothing is waited for."""
-        service = self.service
+        service, kind = self.service, self.service.type
         if service.mode != MANAGED:
             return Found(container=self._container(service.container) if service.container else None)
         container = self._container(service.container)
@@ -52,21 +52,20 @@ class Observer:
         renamed = self._renamed(listing)
         if renamed and not container:
             container = self._container(renamed)
-        if not service.whole:
+        if not service.whole or not kind:
             return Found(container=container, former=former if former and former.ours else None, renamed=renamed)
         found = Found(
             container=container,
             former=former if former and former.ours else None,
             renamed=renamed,
             image=self._image(),
-            folders=frozenset(path for path in self._folders() if os.path.isdir(path) and not os.path.islink(path)),
+            folders=frozenset(path for path in self._folders(kind) if os.path.isdir(path) and not os.path.islink(path)),
             taken=self._taken(listing, container),
         )
-        return self._at_home(found)
+        return self._at_home(found, kind)
 
-    def _folders(self) -> tuple[str, ...]:
-        kind = self.service.type
-        return (*wanted.shared_folders(kind, self.spec.root_dir), *wanted.folders(kind, self.layout)) if kind else ()
+    def _folders(self, kind: ServiceType) -> tuple[str, ...]:
+        return (*wanted.shared_folders(kind, self.spec.root_dir), *wanted.folders(kind, self.layout))
 
     def _container(self, name: str) -> Container | None:
         raw = self.engine.find("inspect_container", name)
@@ -98,9 +97,8 @@ class Observer:
         own = frozenset({self.service.container, self.service.container + FORMER, container.name if container else ""})
         return ports.holders(self.service.ports, [dict(entry) for entry in listing], own)
 
-    def _at_home(self, found: Found) -> Found:
-        kind, container = self.service.type, found.container
-        assert kind is not None
+    def _at_home(self, found: Found, kind: ServiceType) -> Found:
+        container = found.container
         record = self.home.record()
         adopted = dict(
             record.get("mounts") or (_adoptable(kind, container) if container and not container.ours else {})
