@@ -1,0 +1,109 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: service_items
+short_description: Read a configuration block into networks and services
+version_added: 0.1.0
+description:
+  - Reads the block that the playbook C(flatrun.infra.site) takes, and returns what
+    M(flatrun.infra.flatrun_infra) is to be called with.
+  - C(${NAME}) is read from the environment of the controller, where this runs. C($${) stands for a C(${) that is
+    meant as it is.
+options:
+  _input:
+    description: Mapping with the keys C(infrastructure), C(nginx), C(certbot), C(databases) and C(deployments).
+    type: dict
+    required: true
+  roles:
+    description: Item of M(flatrun.infra.flatrun_infra) for each type of service, as its role computes it.
+    type: dict
+    required: true
+  root_dir:
+    description: Folder of the host below which all services have theirs.
+    type: str
+    default: /srv/flatrun
+  open_default:
+    description: Text of the default server that answers a host nobody asked for.
+    type: str
+    default: ""
+  service:
+    description:
+      - Which of the services are meant, by key, type or container. A list, a string with commas, or V(all).
+      - Given together with O(state), the items only tell these to do something.
+    type: raw
+    default: all
+  state:
+    description: State that the chosen services are to have. The empty string means that they are to be as specified.
+    type: str
+    default: ""
+"""
+
+EXAMPLES = r"""
+- name: Have what a block says
+  flatrun.infra.flatrun_infra:
+    networks: "{{ read.networks }}"
+    services: "{{ read.services }}"
+  vars:
+    read: "{{ {'infrastructure': infrastructure} | flatrun.infra.service_items(roles={'nginx': nginx_service}) }}"
+"""
+
+RETURN = r"""
+_value:
+  description:
+    - Mapping with C(problem), a sentence that is empty where the block is sound, and with C(networks) and C(services)
+      as M(flatrun.infra.flatrun_infra) takes them.
+  type: dict
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible.utils.display import Display
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
+from ansible_collections.flatrun.infra.plugins.module_utils.service.block import Block, Reading
+from ansible_collections.flatrun.infra.plugins.module_utils.service.choice import controlled
+
+
+def service_items(
+    block: Any,
+    roles: Mapping[str, Any],
+    root_dir: str = "/srv/flatrun",
+    open_default: str = "",
+    service: Any = "all",
+    state: str = "",
+) -> dict[str, Any]:
+    if not isinstance(block, Mapping) or not isinstance(roles, Mapping):
+        raise AnsibleFilterError("flatrun.infra.service_items takes a mapping, and roles as another.")
+    try:
+        # What is only told to stop or start needs no password.
+        found = Block(block, roles, os.environ, root_dir, open_default, secrets=not state).read()
+        return _told(found, service, state) if state else _specified(found)
+    except FlatrunError as error:
+        return {"problem": error.sentence(), "networks": [], "services": []}
+
+
+def _specified(found: Reading) -> dict[str, Any]:
+    for warning in found.warnings:
+        Display().warning(warning)
+    return {
+        "problem": "",
+        "networks": [{"name": name} for name in found.networks],
+        "services": [dict(item) for item in found.items],
+    }
+
+
+def _told(found: Reading, service: Any, state: str) -> dict[str, Any]:
+    meant = controlled(found.entries, service)
+    services = [{"name": entry.name, "container": entry.container, "state": state} for entry in meant]
+    return {"problem": "", "networks": [], "services": services}
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Any]:
+        return {"service_items": service_items}

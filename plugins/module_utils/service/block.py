@@ -1,0 +1,276 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The configuration block that the playbook ``site`` takes, read into items of flatrun_infra.
+
+A role says what its service is like wherever it runs (``roles``: type to item), the block which of them there are,
+under which names, and what is different about each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, InvalidParameter
+from ansible_collections.flatrun.infra.plugins.module_utils.service import spec
+from ansible_collections.flatrun.infra.plugins.module_utils.service.block_values import Values, require_known
+from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ACME, CATALOG, DATABASES
+
+Item = Mapping[str, Any]
+
+BLOCKS = ("infrastructure", "nginx", "certbot", "databases", "deployments")
+_NETWORKS = ("default_proxy_network", "default_database_network")
+_IGNORED = ("default_object_storage_network", "powerdns")
+_INFRASTRUCTURE = (*_NETWORKS, "database", "redis", "databases", "deployments", *_IGNORED)
+TLS = ("ssl_mode", "ca_cert", "client_cert", "client_key", "check_hostname")
+_SERVER = ("enabled", "mode", "adopt", "container", "image", "host", "port")
+_DATABASE = ("enabled", "type", *_SERVER[1:], "root_user", "root_password", *TLS)
+_REDIS = (*_SERVER, "password", *TLS)
+_NGINX = (
+    *("enabled", "image", "container_name", "config_path", "reload_command", "external", "adopt"),
+    *("container_webroot_path", "reject_unknown_domains"),
+)
+_CERTBOT = (
+    *("enabled", "image", "adopt", "email", "staging", "certs_path", "webroot_path", "container_webroot_path"),
+    *("dns_provider", "auto_renewal_enabled", "renewal_threshold_days", "renewal_check_interval"),
+)
+_MODES = ("auto", "managed", "external")
+_ADMINISTRATORS = {"mysql": "root", "mariadb": "root", "postgresql": "postgres"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A service of the block: its name there (``database``, ``redis``, a key of ``databases``) and its item."""
+
+    name: str
+    where: str
+    type: str
+    enabled: bool = False
+    item: Item | None = None
+    login: Item = field(default_factory=dict)
+
+    @property
+    def container(self) -> str:
+        return str((self.item or {}).get("container", ""))
+
+    @property
+    def external(self) -> bool:
+        return bool(self.item) and ("host" in (self.item or {}) or (self.item or {}).get("mode") == "external")
+
+
+@dataclass(frozen=True)
+class Reading:
+    entries: tuple[Entry, ...]
+    networks: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def items(self) -> list[Item]:
+        return [entry.item for entry in self.entries if entry.item]
+
+
+class Block:
+    """What was given, and what it is read with: the roles' items, the environment, where folders are, and the text of
+    a default server that answers hosts nobody asked for. Without ``secrets`` no password is read, nor asked for."""
+
+    def __init__(
+        self,
+        given: Mapping[str, Any],
+        roles: Mapping[str, Item],
+        environment: Mapping[str, str],
+        root_dir: str,
+        open_default: str = "",
+        secrets: bool = True,
+    ) -> None:
+        self.given, self.roles, self.environment = require_known(given, "", BLOCKS), roles, environment
+        self.root_dir, self.open_default, self.secrets = root_dir, open_default, secrets
+        self.main = self.values(self.given.get("infrastructure"), "infrastructure", _INFRASTRUCTURE)
+        self.proxy, self.database = (self.main.text(key) for key in _NETWORKS)
+        self.warnings = [
+            f"{self.main.at(key)} is ignored: flatrun.infra does not run it"
+            for key in _IGNORED
+            if self.main.given.get(key)
+        ]
+
+    def values(self, given: Any, where: str, known: tuple[str, ...]) -> Values:
+        return Values(given, where, known, self.environment)
+
+    def read(self) -> Reading:
+        """All services of the block; raises InvalidParameter naming the key that is wrong."""
+        if self.given.get("deployments") or self.main.given.get("deployments"):
+            raise InvalidParameter("are not run by this version", "deployments", "Leave them out.")
+        entries = tuple(self._networked(entry) for entry in self._entries())
+        _require_distinct(entries)
+        for entry in entries:
+            _require_sound(entry, self.root_dir)
+        networks = [name for entry in entries if entry.item for name in entry.item.get("networks", ())]
+        return Reading(entries, tuple(dict.fromkeys(networks)), tuple(self.warnings))
+
+    def _entries(self) -> Iterator[Entry]:
+        yield self._nginx()
+        yield self._server("database", self.main.given.get("database"), "infrastructure.database", _DATABASE)
+        for where, given in (("infrastructure.", self.main.given), ("", self.given)):
+            several = given.get("databases") or {}
+            if not isinstance(several, Mapping):
+                raise InvalidParameter("must be a mapping of names to servers", f"{where}databases")
+            for name, server in several.items():
+                yield self._server(str(name), server, f"{where}databases.{name}", _DATABASE)
+        yield self._server("redis", self.main.given.get("redis"), "infrastructure.redis", _REDIS)
+        yield self._certbot()
+
+    def _server(self, name: str, given: Any, where: str, known: tuple[str, ...]) -> Entry:
+        """A database or Redis: managed, at a host, or in a container that somebody else runs."""
+        values = self.values(given, where, known)
+        kind = "redis" if known is _REDIS else _database_type(values)
+        if not values.given or not values.flag("enabled", True):
+            return Entry(name, where, kind)
+        if not kind:
+            raise InvalidParameter("is needed", values.at("type"), f"One of: {', '.join(DATABASES)}.")
+        said = _given(
+            mode=values.choice("mode", _MODES),
+            container=values.text("container"),
+            host=values.text("host"),
+            image=values.text("image"),
+            port=values.port("port"),
+        )
+        login = self._login(values, kind)
+        if "host" in said or said.get("mode") == "external":
+            _refuse_unmeant(values, ("image", "adopt"))
+            return Entry(name, where, kind, True, {"name": name, "type": kind, **said}, login)
+        item = {**self.roles[kind], "name": name, **said}
+        item.update(_given(adopt=values.flag("adopt", False) or None))
+        if login.get("password"):
+            item["secrets"] = {CATALOG[kind].secret: login["password"]}
+        return Entry(name, where, kind, True, _administered(values, kind, item), login)
+
+    def _login(self, values: Values, kind: str) -> Item:
+        """How apps' databases and users are made there: the administrator, and TLS."""
+        return _given(
+            user="" if kind == "redis" else values.text("root_user", _ADMINISTRATORS[kind]),
+            password=values.secret("password" if kind == "redis" else "root_password") if self.secrets else "",
+            ssl_mode=values.text("ssl_mode"),
+            check_hostname=None if values.flag("check_hostname", True) else False,
+            **{key: values.path(key) for key in ("ca_cert", "client_cert", "client_key")},
+        )
+
+    def _nginx(self) -> Entry:
+        values = self.values(self.given.get("nginx"), "nginx", _NGINX)
+        if not values.flag("enabled", True):
+            return Entry("nginx", "nginx", "nginx")
+        container = values.text("container_name")
+        if values.flag("external", False):
+            if not container:
+                raise InvalidParameter("is needed for an nginx that somebody else runs", values.at("container_name"))
+            _refuse_unmeant(values, ("adopt",))
+            item: Item = {"name": "nginx", "type": "nginx", "mode": "external", "container": container}
+            return Entry("nginx", "nginx", "nginx", True, item)
+        if values.text("reload_command") not in ("", "nginx -s reload"):
+            self.warnings.append("nginx.reload_command is for an nginx with external: true; this one reloads itself")
+        item = self._own("nginx", values, container)
+        return Entry("nginx", "nginx", "nginx", True, {**item, **self._served(values, item)})
+
+    def _served(self, values: Values, item: Item) -> Item:
+        """What nginx has mounted, and how it treats a host that nobody asked for."""
+        files, volumes = dict(item.get("config_files") or {}), list(item.get("volumes") or ())
+        if values.get("reject_unknown_domains") is not None:
+            if not values.flag("reject_unknown_domains", True):
+                files["default.conf"] = self.open_default
+            elif files.get("default.conf") == self.open_default:
+                del files["default.conf"]
+        if values.path("config_path"):
+            volumes.append(f"{values.path('config_path')}:{CATALOG['nginx'].config}:ro")
+        volumes += self._webroots(values.path("container_webroot_path"), "ro")
+        return {"config_files": files, "volumes": volumes}
+
+    def _certbot(self) -> Entry:
+        values = self.values(self.given.get("certbot"), "certbot", _CERTBOT)
+        if not values.flag("enabled", True):
+            return Entry("certbot", "certbot", "certbot")
+        item = self._own("certbot", values)
+        volumes = list(item.get("volumes") or ())
+        if values.path("certs_path"):
+            volumes.append(f"{values.path('certs_path')}:{CATALOG['certbot'].data}:rw")
+        volumes += self._webroots(values.path("container_webroot_path"), "rw")
+        return Entry("certbot", "certbot", "certbot", True, {**item, "volumes": volumes})
+
+    def _webroots(self, path: str, mode: str) -> list[str]:
+        """The folder of challenges where the block wants it: another one of the host, and another path to it."""
+        webroot = self.values(self.given.get("certbot"), "certbot", _CERTBOT).path("webroot_path")
+        mounts = [f"{webroot}:{ACME}:{mode}"] if webroot else []
+        return mounts + ([f"{webroot or self.root_dir + '/acme'}:{path}:{mode}"] if path not in ("", ACME) else [])
+
+    def _own(self, kind: str, values: Values, container: str = "") -> Item:
+        adopt = values.flag("adopt", False) or None
+        return {
+            **self.roles[kind],
+            "name": kind,
+            **_given(container=container, image=values.text("image"), adopt=adopt),
+        }
+
+    def _networked(self, entry: Entry) -> Entry:
+        """The roles' usual networks, under the names that the block gives them."""
+        if not entry.item or "networks" not in entry.item:
+            return entry
+        usual, given = ("proxy", self.proxy) if entry.type in ("nginx", "certbot") else ("database", self.database)
+        networks = [given if given and name == usual else name for name in entry.item["networks"]]
+        return replace(entry, item={**entry.item, "networks": networks})
+
+
+def _given(**said: Any) -> dict[str, Any]:
+    return {key: value for key, value in said.items() if value not in (None, "", 0) or value is False}
+
+
+def _database_type(values: Values) -> str:
+    """``postgres`` is what PostgreSQL is called in the configuration of other programs."""
+    return {"postgres": "postgresql"}.get(found := values.choice("type", ("postgres", *DATABASES)), found)
+
+
+def _administered(values: Values, kind: str, item: Item) -> Item:
+    """PostgreSQL's administrator is named at its first start; the others' is root."""
+    user = values.text("root_user") if kind != "redis" else ""
+    if user in ("", _ADMINISTRATORS.get(kind)):
+        return item
+    if kind != "postgresql":
+        raise InvalidParameter(f"the administrator of a managed {kind} is root", values.at("root_user"))
+    return {**item, "env": {**(item.get("env") or {}), "POSTGRES_USER": user}}
+
+
+def _refuse_unmeant(values: Values, keys: tuple[str, ...]) -> None:
+    for key in keys:
+        if values.get(key) not in (None, False) and (key != "adopt" or values.flag(key, False)):
+            raise InvalidParameter(
+                "means nothing for a service that somebody else runs", values.at(key), "Leave it out."
+            )
+
+
+def _require_distinct(entries: tuple[Entry, ...]) -> None:
+    names: dict[str, Entry] = {}
+    containers: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.name in names:
+            raise InvalidParameter(f"the name is that of {names[entry.name].where} already", entry.where)
+        if entry.container and entry.container in containers:
+            other = containers[entry.container].where
+            raise InvalidParameter(
+                f"{entry.container} is the container of {other} already",
+                f"{entry.where}.container",
+                "Name another one.",
+            )
+        names[entry.name] = containers[entry.container] = entry
+
+
+def _require_sound(entry: Entry, root_dir: str) -> None:
+    """Parse the item as the module will, so that what is wrong is said before any host is touched."""
+    if not entry.item:
+        return
+    params = {"networks": [], "services": [entry.item], "root_dir": root_dir, "pull": "", "wait": True}
+    try:
+        spec.parse({**params, "wait_timeout": 1})
+    except FlatrunError as error:
+        key = error.where.replace("services[0].", "").replace("secrets.", "")
+        told = {"nginx": _NGINX, "certbot": _CERTBOT, "redis": _REDIS}.get(entry.type, _DATABASE)
+        named = {"container": "container_name", "mode": "external"}.get(key, key) if entry.type == "nginx" else key
+        where = f"{entry.where}.{named}" if named in told else f"{entry.type}_{key}"
+        raise InvalidParameter(error.what, where, error.do) from None
