@@ -14,7 +14,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Act
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret, generate
 from ansible_collections.flatrun.infra.plugins.module_utils.database import administrator
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files
-from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, containers, guards
+from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, containers, guards, state
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType, image_series
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.home import NEXT, Home
@@ -131,8 +131,11 @@ class Hand:
         if kind.name == "redis" and self.found.data:
             users = f"{self.found.data.origin}/users.acl"
             if not files.exists(users):
-                wanted = administrator.redis_hash(self._wanted())
-                files.write(users, f"user default on #{wanted} ~* &* +@all\n".encode(), 0o600, owner)
+                wanted = self._wanted()
+                if wanted != self.home.secret(kind.secret):
+                    self.home.keep(kind.secret + NEXT, wanted, owner)
+                line = f"user default on #{administrator.redis_hash(wanted)} ~* &* +@all\n"
+                files.write(users, line.encode(), 0o600, owner)
 
     def _replace(self, action: Action) -> None:
         order: Order = action.detail
@@ -249,6 +252,9 @@ class Hand:
             guards.entrance(self.service, kind, found)
             raise Unreachable(found.words, f"container {self.container}", "See its log.")
         owner = self.engine.account(self.container, kind.account)
+        if found.login == state.NEXT:
+            # A run was cut short after it had set this one: it is the way in, so it is kept until another is.
+            self.home.promote(kind.secret)
         self.home.keep(kind.secret + NEXT, wanted, owner)
         if known[found.login] != wanted:
             port = self.service.port or kind.port
