@@ -133,6 +133,8 @@ options:
           - For nginx, V(nginx.conf), V(default.conf) and V(mime.types) replace the ones of the collection and
             others are
             included in the context C(http). They are tested before and reloaded, without a restart.
+          - C(%{memory:25%}) in a text is replaced by that share of the machine's memory, or of O(services[].memory), in
+            MiB, rounded down so that it is the same on every run.
         type: dict
         default: {}
         version_added: 0.1.0

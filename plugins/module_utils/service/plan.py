@@ -14,6 +14,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Act
 from ansible_collections.flatrun.infra.plugins.module_utils.service import guards, steps
 from ansible_collections.flatrun.infra.plugins.module_utils.service import spec as wanted
 from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import shared_folders
+from ansible_collections.flatrun.infra.plugins.module_utils.service.sizes import fit
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Infra, Service
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Found, World
 
@@ -74,7 +75,8 @@ def _noted(service: Service) -> dict[str, Any]:
 
 
 def anchor(spec: Infra, state: World) -> Infra:
-    """A restart is a condition too: started after what was seen first."""
+    """Sizes follow the machine, and a restart is a condition too: started after what was seen first."""
+    spec = fit(spec, state.memory)
     return replace(spec, services=tuple(_outliving(service, state.services[service.name]) for service in spec.services))
 
 

@@ -24,6 +24,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.engine impor
 from ansible_collections.flatrun.infra.plugins.module_utils.service.external import externals
 from ansible_collections.flatrun.infra.plugins.module_utils.service.observe import Observer
 from ansible_collections.flatrun.infra.plugins.module_utils.service.prepare import prepare
+from ansible_collections.flatrun.infra.plugins.module_utils.service.sizes import fit
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import (
     HOST,
     MANAGED,
@@ -41,14 +42,14 @@ class Host:
     """The engine and the folders of one root_dir."""
 
     def __init__(self, spec: Infra, engine: Engine) -> None:
-        self.spec, self.engine = spec, engine
+        self.spec, self.engine = fit(spec, engine.memory), engine
         self.seen = World(frozenset(), {})
 
     def observe(self) -> World:
         networks = frozenset(network["Name"] for network in self.engine.ask("networks"))
         listing = self.engine.ask("containers", all=True)
         services = {service.name: self._look(service, listing) for service in self.spec.services}
-        self.seen = World(networks, self._settled(services), externals(self.spec.root_dir))
+        self.seen = World(networks, self._settled(services), externals(self.spec.root_dir), self.engine.memory)
         return self.seen
 
     def _look(self, service: Service, listing: Sequence[Mapping[str, Any]]) -> Found:

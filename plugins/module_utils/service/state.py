@@ -105,3 +105,5 @@ class World:
     services: Mapping[str, Found]
     # The services that somebody else runs, as they were noted: name to type, and host and port, or container.
     externals: Mapping[str, Any] = field(default_factory=dict)
+    # Of the machine, in bytes.
+    memory: int = 0

@@ -68,11 +68,21 @@ def env(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(str(key), value) for key, value in values.items()]
 
 
+# A share of the machine's memory in a configuration file.
+SHARE = re.compile(r"%\{memory:(?:([1-9]\d?|100)%\})?")
+
+
 def config(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     for key, value in values.items():
         names.file_name(key, f"config_files.{key}")
         if not isinstance(value, str):
             raise InvalidParameter("must be the text of the file", f"config_files.{key}")
+        if any(not found[1] for found in SHARE.finditer(value)):
+            raise InvalidParameter(
+                "holds a share of the memory that is no whole percentage from 1 to 100",
+                f"config_files.{key}",
+                "Write it like %{memory:25%}.",
+            )
     return [(str(key), value) for key, value in values.items()]
 
 
