@@ -94,7 +94,8 @@ def _leftovers(order: Order, target: str) -> Iterator[Action]:
         yield Action("restore", target, "a run was cut short while it was being replaced", name, detail=order)
     elif found.former:
         reason = "its successor answers"
-        yield Action("remove", f"container {found.former.name}", reason, name, detail=found.former)
+        before = {"image": found.former.image}
+        yield Action("remove", f"container {found.former.name}", reason, name, before=before, detail=found.former)
     yield from renamed(order.service, found, target)
     if _must_start_over(found):
         reason = "its first start was cut short; what there is of data is put aside"
@@ -152,18 +153,31 @@ def _container(order: Order, container: Container | None, target: str) -> Iterat
         yield Action(
             "adopt", target, reason, service.name, before={"image": container.image}, after=_shown(order), detail=order
         )
+        yield from _halted_again(service, container, target)
+    elif _drift(order, container):
+        yield _replacement(order, container, target)
+        yield from _halted_again(service, container, target)
     else:
-        drift = _drift(order, container)
-        if drift:
-            shown = [key for key in drift if key != CONFIGURATION]
-            before = {key: container.settings.get(key) for key in shown}
-            after = {key: order.settings.get(key) for key in shown}
-            reason = f"{sentence(drift)} {'differs' if len(drift) == 1 else 'differ'}"
-            yield Action("replace", target, reason, service.name, before=before, after=after, detail=order)
-        else:
-            missing = [network for network in service.networks if network not in container.networks]
-            yield from _networks(order, missing, target)
-            yield from running(service, found, container, target, bool(missing))
+        missing = [network for network in service.networks if network not in container.networks]
+        yield from _networks(order, missing, target)
+        yield from running(service, found, container, target, bool(missing))
+
+
+def _replacement(order: Order, container: Container, target: str) -> Action:
+    before, after = _facts(order, container)
+    drift = _drift(order, container)
+    if before["image"] == after["image"]:
+        before["image"] += " (another build)"
+    shown = [key for key in drift if key != CONFIGURATION]
+    reason = f"{sentence(drift)} {'differs' if len(drift) == 1 else 'differ'}"
+    was, will = ({key: facts.get(key) for key in shown} for facts in (before, after))
+    return Action("replace", target, reason, order.service.name, before=was, after=will, detail=order)
+
+
+def _halted_again(service: Service, container: Container, target: str) -> Iterator[Action]:
+    """The successor of a container that runs is started to see that it answers, whatever is asked for then."""
+    if service.state == wanted.STOPPED and container.status in ("running", "restarting"):
+        yield Action("stop", target, "it is to be stopped", service.name, container.status, "stopped")
 
 
 def _shown(order: Order) -> dict[str, Any]:
@@ -175,13 +189,15 @@ def _shown(order: Order) -> dict[str, Any]:
 
 
 def _drift(order: Order, container: Container) -> list[str]:
-    drift = changes(container.settings, order.settings)
     image = order.found.image
-    if image and (image.newer or container.image_id != image.id) and "image" not in drift:
-        drift.append("image")
+    rebuilt = image is not None and (image.newer or container.image_id != image.id)
+    return sorted({*changes(*_facts(order, container)), *(["image"] if rebuilt else [])})
+
+
+def _facts(order: Order, container: Container) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What it was made with and what it has been updated to since, beside what is asked."""
     actual = {"memory": container.memory, "cpus": container.cpus, "restart policy": container.restart}
-    asked = {"memory": order.service.memory, "cpus": order.service.cpus, "restart policy": "unless-stopped"}
-    return sorted({*drift, *changes(actual, asked)})
+    return {**container.settings, **actual}, {**order.settings, "restart policy": "unless-stopped"}
 
 
 def _networks(order: Order, missing: Sequence[str], target: str) -> Iterator[Action]:
@@ -223,8 +239,9 @@ def _password(order: Order, kind: ServiceType, target: str) -> Iterator[Action]:
     if not kind.secret or service.state not in wanted.RUNNING_STATES or _is_adopted_as_it_is(service, kind, found):
         return
     what = f"secret {kind.secret} of {service.container}"
-    first = found.container is None and found.former is None and (not found.data or found.data.empty)
-    if first or found.initialising:
+    first = _is_unstarted(found) and found.former is None and (not found.data or found.data.empty)
+    # Redis has its first password from the file that is made with its container.
+    if (first and (kind.bootstrap or found.next or not found.kept_is_wanted)) or found.initialising:
         yield Action("set_password", what, "the server is new", service.name, after=SECRET, detail=order)
     elif found.login not in ("", WANTED) or found.next or not found.kept_is_wanted:
         guards.entrance(service, kind, found)
@@ -235,10 +252,14 @@ def _password(order: Order, kind: ServiceType, target: str) -> Iterator[Action]:
         yield Action("protect", what, "others can read its file", service.name, "open", "0600", order)
 
 
+def _is_unstarted(found: Found) -> bool:
+    return found.container is None or found.container.status == "created"
+
+
 def _is_adopted_as_it_is(service: Service, kind: ServiceType, found: Found) -> bool:
     """A container that is taken over keeps the password it has, unless another one is asked for."""
     foreign = found.container is not None and not found.container.ours
-    return foreign and (found.login == WANTED or not service.secret(kind.secret))
+    return foreign and not found.next and (found.login == WANTED or not service.secret(kind.secret))
 
 
 def is_settled(spec: Infra, service: Service, found: Found) -> bool:
