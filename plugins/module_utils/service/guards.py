@@ -53,7 +53,8 @@ def data(service: Service, kind: ServiceType, found: Found) -> None:
     """Data is never silently made anew, and never given to a server that would alter or refuse it."""
     if not found.data or not kind.data:
         return
-    if found.container and found.container.ours and (not found.data.there or _emptied(kind, found)):
+    container = found.container or found.former
+    if container and container.ours and (not found.data.there or _emptied(kind, found, container)):
         raise Refused(
             f"the data of {service.container} is gone from {found.data.origin} while its container still exists",
             "container",
@@ -63,9 +64,10 @@ def data(service: Service, kind: ServiceType, found: Found) -> None:
         data_format(service, kind, found, image_series(kind, found.image.env))
 
 
-def _emptied(kind: ServiceType, found: Found) -> bool:
-    finished = bool(kind.bootstrap) and not found.initialising
-    return bool(found.data and found.data.empty and finished and found.container and found.container.started_at)
+def _emptied(kind: ServiceType, found: Found, container: Container) -> bool:
+    """A server with a password has data from its first start on."""
+    finished = bool(kind.secret) and not found.initialising and container.status != "created"
+    return finished and found.data is not None and found.data.empty
 
 
 def data_format(service: Service, kind: ServiceType, found: Found, series: str | None) -> None:
