@@ -143,7 +143,8 @@ class Hand:
         attached = tuple(sorted(former.networks)) if former else ()
         networks = tuple(dict.fromkeys((*self.service.networks, *(name for name in attached if name != "none"))))
         self._check_format(self._kind)
-        was_running = bool(former and former.status in ("running", "restarting"))
+        # One that was restored a moment ago runs too, whatever it was seen to do.
+        was_running = self.found.former is not None or bool(former and former.status in ("running", "restarting"))
         containers.set_aside(self.engine, self.container)
         try:
             self._make(order, networks)
@@ -201,6 +202,9 @@ class Hand:
         self.engine.ask("connect_container_to_network", self.container, action.detail[1])
 
     def _start(self, action: Action) -> None:
+        if self.found.container and self.found.container.status == "created" and self.observer.kind:
+            # The run that made it may have been cut short before it had handed these over.
+            self._hand_over_secrets(self._kind, self.engine.account(self.container, self._kind.account))
         containers.start(self.engine, self.container)
         self._await()
 
