@@ -98,7 +98,10 @@ class Host:
 
 
 def _is_asked(service: Service, found: Found) -> bool:
-    return service.mode == MANAGED and service.state in RUNNING_STATES and found.container is not None
+    container = found.container
+    if service.mode != MANAGED or container is None:
+        return False
+    return service.state in RUNNING_STATES or (service.adopt and not container.ours)
 
 
 def _together(errors: Sequence[BaseException]) -> BaseException:
