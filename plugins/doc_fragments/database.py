@@ -1,0 +1,64 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options of the connection to a database server."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Documented once, used by every module that talks to a database server."""
+
+    DOCUMENTATION = r"""
+options:
+  engine:
+    description:
+      - Which server it is. It is compared with what the server says of itself.
+      - Left out, it is what the container was made for. Anything but a container of M(flatrun.infra.flatrun_infra)
+        needs it.
+    type: str
+    choices: [mysql, mariadb, postgresql]
+    aliases: [type]
+    version_added: 0.1.0
+  container:
+    description:
+      - Container of the server. It is reached through its network, so no port has to be published.
+      - For a container that M(flatrun.infra.flatrun_infra) made, nothing else is needed. The administrator and the
+        password that is kept on the host are the defaults of O(login_user) and O(login_password).
+    type: str
+    version_added: 0.1.0
+  login_host:
+    description: Host of a server that is in no container here.
+    type: str
+    version_added: 0.1.0
+  login_port:
+    description: Port of the server. The default is the container's own, else 3306 or 5432.
+    type: int
+    version_added: 0.1.0
+  login_unix_socket:
+    description: Socket of the server. For PostgreSQL, the folder the socket is in.
+    type: path
+    version_added: 0.1.0
+  login_user:
+    description:
+      - Who logs in. The default is C(root) for MySQL and MariaDB, and for PostgreSQL C(postgres) or the
+        C(POSTGRES_USER) that a container was made with.
+    type: str
+    version_added: 0.1.0
+  login_password:
+    description: The password of O(login_user). It must be a string.
+    type: raw
+    version_added: 0.1.0
+  login_db:
+    description: Database of PostgreSQL to log in to. The default is C(postgres).
+    type: str
+    version_added: 0.1.0
+  connect_timeout:
+    description: Seconds to wait for a connection.
+    type: int
+    default: 10
+    version_added: 0.1.0
+requirements:
+  - PyMySQL (C(python3-pymysql)) and C(python3-cryptography) for MySQL and MariaDB
+  - psycopg2 (C(python3-psycopg2)) for PostgreSQL
+"""

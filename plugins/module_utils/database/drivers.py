@@ -1,0 +1,41 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The libraries that speak to servers, and what they raise, turned into sentences."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, Callable
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Unreachable
+from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
+
+
+class Denied(FlatrunError):
+    """The server answered, and does not take the password."""
+
+
+def driver(module: str, package: str) -> Any:
+    """The library, or the sentence that says how to get it."""
+    try:
+        return __import__(module)
+    except ImportError as error:
+        raise FlatrunError(
+            f"the library {module} is missing for {sys.executable} ({error})",
+            do=f"Install {package} there, as role flatrun.infra.host does.",
+        ) from None
+
+
+def log_in(where: str, passwords: Sequence[Secret], attempt: Callable[[Secret | None], Any]) -> Any:
+    """The connection that one of the passwords opens; one attempt with each, so that no account gets locked."""
+    denied = Denied("no password is known for it", where, "Give login_password.")
+    for password in passwords or (None,):
+        try:
+            return attempt(password)
+        except Denied as error:
+            denied = Denied(error.what, where, "Correct login_user or login_password.")
+        except Unreachable as error:
+            raise Unreachable(error.what, where, "See whether it runs and who may connect.") from None
+    raise denied

@@ -1,0 +1,87 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One connection to a database of PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused, Unreachable
+from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
+from ansible_collections.flatrun.infra.plugins.module_utils.database.drivers import Denied, driver, log_in
+from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint
+
+# Read as they are written here, whatever the server, the database or the role has as its default.
+_SETTINGS = "-c standard_conforming_strings=on -c client_min_messages=warning -c search_path=pg_catalog"
+
+
+class Session:
+    def __init__(self, endpoint: Endpoint, database: str = "") -> None:
+        self.endpoint, self.database = endpoint, database or endpoint.database
+        self.psycopg2 = driver("psycopg2", "python3-psycopg2")
+        self.connection = log_in(endpoint.where, endpoint.passwords, self._open)
+        self.connection.autocommit = True
+        number = self.connection.server_version
+        self.version = (number // 10000, number % 10000)
+
+    def _open(self, password: Secret | None) -> Any:
+        try:
+            return self.psycopg2.connect(
+                host=self.endpoint.socket or self.endpoint.host,
+                port=self.endpoint.port,
+                user=self.endpoint.user,
+                dbname=self.database,
+                password=password.reveal() if password else "",
+                connect_timeout=self.endpoint.timeout,
+                application_name="flatrun.infra",
+                client_encoding="UTF8",
+                options=_SETTINGS,
+            )
+        except self.psycopg2.OperationalError as error:
+            words = " ".join(str(error).split())
+            kind = Denied if "authentication failed" in words or "no password supplied" in words else Unreachable
+            raise kind(words) from None
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def rows(self, statement: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._speaking(), self.connection.cursor() as cursor:
+            cursor.execute(statement, tuple(arguments) or None)
+            return list(cursor.fetchall())
+
+    def run(self, statement: str) -> None:
+        with self._speaking(), self.connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of it or nothing."""
+        self.run("BEGIN")
+        whole = False
+        try:
+            yield
+            self.run("COMMIT")
+            whole = True
+        finally:
+            if not whole:
+                # Where the connection broke, the server does it by itself.
+                with suppress(FlatrunError):
+                    self.run("ROLLBACK")
+
+    @contextmanager
+    def _speaking(self) -> Iterator[None]:
+        try:
+            yield
+        except (self.psycopg2.OperationalError, self.psycopg2.InterfaceError) as error:
+            words = " ".join(str(error).split())
+            if self.connection.closed:
+                raise Unreachable(f"the connection broke ({words})", self.endpoint.where, "Run again.") from None
+            raise Refused(f"the server says: {words}", self.endpoint.where) from None
+        except self.psycopg2.Error as error:
+            words = error.diag.message_primary or " ".join(str(error).split())
+            detail = f" ({error.diag.message_detail})" if error.diag.message_detail else ""
+            raise Refused(f"the server says: {words}{detail}", self.endpoint.where) from None

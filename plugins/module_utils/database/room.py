@@ -1,0 +1,91 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The room of flatrun_db: its world is a database server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Union
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Unreachable
+from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import REACH, Plan, item_report
+from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Journal, Room
+from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_session as mysql
+from ansible_collections.flatrun.infra.plugins.module_utils.database import postgresql_session as postgresql
+from ansible_collections.flatrun.infra.plugins.module_utils.database.change import shown
+from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint, locate
+from ansible_collections.flatrun.infra.plugins.module_utils.database.engines import DIALECTS
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import POSTGRESQL, State
+from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_world import MySQLWorld
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan import plan
+from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_world import PostgreSQLWorld
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import Task, parse
+
+
+class Absent:
+    """A server that isn't there yet: it holds nothing, and nothing can be done to it."""
+
+    def __init__(self, task: Task, words: str) -> None:
+        self.task, self.words = task, words
+
+    def observe(self) -> State:
+        return State(self.task.connection.engine, reached=False, words=self.words)
+
+    def hold(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def apply(self, plan: Plan, done: Journal) -> None:
+        raise Unreachable(self.words, str(self.task.connection), "Start it with flatrun.infra.flatrun_infra.")
+
+
+World = Union[MySQLWorld, PostgreSQLWorld, Absent]
+
+
+@contextmanager
+def _world(task: Task) -> Iterator[World]:
+    found = locate(task.connection)
+    if isinstance(found, str):
+        yield Absent(task, found)
+    elif found.engine == POSTGRESQL:
+        yield from _postgresql(found, task)
+    else:
+        yield from _mysql(found, task)
+
+
+def _mysql(endpoint: Endpoint, task: Task) -> Iterator[World]:
+    session = mysql.Session(endpoint)
+    try:
+        yield MySQLWorld(session, task)
+    finally:
+        session.close()
+
+
+def _postgresql(endpoint: Endpoint, task: Task) -> Iterator[World]:
+    session = postgresql.Session(endpoint)
+    try:
+        yield PostgreSQLWorld(session, task)
+    finally:
+        session.close()
+
+
+def report(task: Task, state: State, done: Plan) -> dict[str, Any]:
+    """The result: each item with what was done for it, and the statements with placeholders for secrets."""
+    dialect = DIALECTS.get(state.engine)
+    changes = [action.detail for action in done.actions if action.verb != REACH]
+    statements = [shown(statement) for change in changes for statement in dialect.render(change)] if dialect else []
+    return {
+        "databases": [{"name": wanted.name, **item_report(done, wanted.item)} for wanted in task.databases],
+        "users": [
+            {"name": wanted.name, "host": wanted.host, **item_report(done, wanted.item)} for wanted in task.users
+        ],
+        "grants": [
+            {"user": wanted.user, "database": wanted.database, **item_report(done, wanted.item)}
+            for wanted in task.grants
+        ],
+        "statements": statements,
+    }
+
+
+ROOM = Room(parse=parse, world=_world, plan=plan, report=report)
