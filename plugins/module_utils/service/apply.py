@@ -167,10 +167,11 @@ class Hand:
 
     def _adopt(self, action: Action) -> None:
         order: Order = action.detail
-        if self._kind.secret:
+        if self._kind.secret and not self.found.adopting:
             self._keep_adopted(self._kind)
-        self.home.remember(mounts=dict(order.found.adopted_mounts))
+        self.home.remember(mounts=dict(order.found.adopted_mounts), adopting=True)
         self._replace(action)
+        self.home.forget("adopting")
 
     def _keep_adopted(self, kind: ServiceType) -> None:
         """The password that works in the container as it is; without one it could not be run afterwards."""
@@ -187,7 +188,8 @@ class Hand:
     def _restore(self, action: Action) -> None:
         """What was replaced may not have answered even then: whether it does now is seen when all is done."""
         containers.bring_back(self.engine, self.container, True)
-        self.observer.settle(self.found, time.monotonic() + self.spec.wait_timeout)
+        if self.found.former and self.found.former.ours:
+            self.observer.settle(self.found, time.monotonic() + self.spec.wait_timeout)
 
     def _rename(self, action: Action) -> None:
         self.engine.ask("rename", self.found.renamed, self.container)

@@ -120,7 +120,7 @@ def entrance(service: Service, kind: ServiceType, found: Found) -> None:
 def adoption(service: Service, found: Found, container: Container) -> None:
     """A server is taken over only while it can be entered: afterwards it would be too late to find that it can't."""
     secret = service.type.secret if service.type else ""
-    if secret and (not container.running or found.login in ("", DENIED)):
+    if secret and not found.adopting and (not container.running or found.login in ("", DENIED)):
         raise Refused(
             f"{service.container} is to be taken over, and can't be entered ({found.words or container.status})",
             f"secrets.{secret}",

@@ -48,15 +48,15 @@ class Observer:
         if service.mode != MANAGED:
             return Found(container=self._container(service.container) if service.container else None)
         container = self._container(service.container)
-        former = self._container(service.container + FORMER)
+        former = self._former()
         renamed = self._renamed(listing)
         if renamed and not container:
             container = self._container(renamed)
         if not service.whole or not kind:
-            return Found(container=container, former=former if former and former.ours else None, renamed=renamed)
+            return Found(container=container, former=former, renamed=renamed)
         found = Found(
             container=container,
-            former=former if former and former.ours else None,
+            former=former,
             renamed=renamed,
             image=self._image(),
             folders=frozenset(path for path in self._folders(kind) if os.path.isdir(path) and not os.path.islink(path)),
@@ -70,6 +70,11 @@ class Observer:
     def _container(self, name: str) -> Container | None:
         raw = self.engine.find("inspect_container", name)
         return _container(raw) if raw and raw["Name"] == f"/{name}" else None
+
+    def _former(self) -> Container | None:
+        """What was set aside to be replaced: a container of ours, or one that is being taken over."""
+        former = self._container(self.service.container + FORMER)
+        return former if former and (former.ours or self.home.record().get("adopting")) else None
 
     def _renamed(self, listing: Listing) -> str:
         """The name under which our container runs, if it isn't its own."""
@@ -115,6 +120,7 @@ class Observer:
             kept_is_private=not kind.secret or self.home.is_private(kind.secret),
             next=bool(kind.secret) and self.home.secret(kind.secret + NEXT) is not None,
             initialising=bool(record.get("initialising")),
+            adopting=bool(record.get("adopting")),
             adopted_mounts=adopted,
         )
 

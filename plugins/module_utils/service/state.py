@@ -90,6 +90,8 @@ class Found:
     kept_is_private: bool = True
     next: bool = False
     initialising: bool = False
+    # A run began to take the container over, and has kept what is needed to end that.
+    adopting: bool = False
     adopted_mounts: Mapping[str, str] = field(default_factory=dict)
     login: str = ""
     answers: bool = False
