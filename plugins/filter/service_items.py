@@ -30,16 +30,6 @@ options:
     description: Text of the default server that answers a host nobody asked for.
     type: str
     default: ""
-  service:
-    description:
-      - Which of the services are meant, by key, type or container. A list, a string with commas, or V(all).
-      - Given together with O(state), the items only tell these to do something.
-    type: raw
-    default: all
-  state:
-    description: State that the chosen services are to have. The empty string means that they are to be as specified.
-    type: str
-    default: ""
 """
 
 EXAMPLES = r"""
@@ -67,7 +57,6 @@ from ansible.errors import AnsibleFilterError
 from ansible.utils.display import Display
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
 from ansible_collections.flatrun.infra.plugins.module_utils.service.block import Block, Reading
-from ansible_collections.flatrun.infra.plugins.module_utils.service.choice import controlled
 
 
 def service_items(
@@ -75,15 +64,11 @@ def service_items(
     roles: Mapping[str, Any],
     root_dir: str = "/srv/flatrun",
     open_default: str = "",
-    service: Any = "all",
-    state: str = "",
 ) -> dict[str, Any]:
     if not isinstance(block, Mapping) or not isinstance(roles, Mapping):
         raise AnsibleFilterError("flatrun.infra.service_items takes a mapping, and roles as another.")
     try:
-        # What is only told to stop or start needs no password.
-        found = Block(block, roles, os.environ, root_dir, open_default, secrets=not state).read()
-        return _told(found, service, state) if state else _specified(found)
+        return _specified(Block(block, roles, os.environ, root_dir, open_default).read())
     except FlatrunError as error:
         return {"problem": error.sentence(), "networks": [], "services": []}
 
@@ -96,12 +81,6 @@ def _specified(found: Reading) -> dict[str, Any]:
         "networks": [{"name": name} for name in found.networks],
         "services": [dict(item) for item in found.items],
     }
-
-
-def _told(found: Reading, service: Any, state: str) -> dict[str, Any]:
-    meant = controlled(found.entries, service)
-    services = [{"name": entry.name, "container": entry.container, "state": state} for entry in meant]
-    return {"problem": "", "networks": [], "services": services}
 
 
 class FilterModule:

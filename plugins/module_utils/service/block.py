@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, InvalidParameter
+from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import sentence
 from ansible_collections.flatrun.infra.plugins.module_utils.service import spec
 from ansible_collections.flatrun.infra.plugins.module_utils.service.block_values import Values, require_known
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ACME, CATALOG, DATABASES
@@ -49,15 +50,12 @@ class Entry:
     type: str
     enabled: bool = False
     item: Item | None = None
+    # How apps' databases and users are made there, for whoever makes them.
     login: Item = field(default_factory=dict)
 
     @property
     def container(self) -> str:
         return str((self.item or {}).get("container", ""))
-
-    @property
-    def external(self) -> bool:
-        return bool(self.item) and ("host" in (self.item or {}) or (self.item or {}).get("mode") == "external")
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Reading:
 
 class Block:
     """What was given, and what it is read with: the roles' items, the environment, where folders are, and the text of
-    a default server that answers hosts nobody asked for. Without ``secrets`` no password is read, nor asked for."""
+    a default server that answers hosts nobody asked for."""
 
     def __init__(
         self,
@@ -82,12 +80,11 @@ class Block:
         environment: Mapping[str, str],
         root_dir: str,
         open_default: str = "",
-        secrets: bool = True,
     ) -> None:
         self.given, self.roles, self.environment = require_known(given, "", BLOCKS), roles, environment
-        self.root_dir, self.open_default, self.secrets = root_dir, open_default, secrets
+        self.root_dir, self.open_default = root_dir, open_default
         self.main = self.values(self.given.get("infrastructure"), "infrastructure", _INFRASTRUCTURE)
-        self.proxy, self.database = (self.main.text(key) for key in _NETWORKS)
+        self.proxy, self.database = (self.main.network(key) for key in _NETWORKS)
         self.warnings = [
             f"{self.main.at(key)} is ignored: flatrun.infra does not run it"
             for key in _IGNORED
@@ -149,7 +146,7 @@ class Block:
         """How apps' databases and users are made there: the administrator, and TLS."""
         return _given(
             user="" if kind == "redis" else values.text("root_user", _ADMINISTRATORS[kind]),
-            password=values.secret("password" if kind == "redis" else "root_password") if self.secrets else "",
+            password=values.secret("password" if kind == "redis" else "root_password"),
             ssl_mode=values.text("ssl_mode"),
             check_hostname=None if values.flag("check_hostname", True) else False,
             **{key: values.path(key) for key in ("ca_cert", "client_cert", "client_key")},
@@ -188,12 +185,29 @@ class Block:
         values = self.values(self.given.get("certbot"), "certbot", _CERTBOT)
         if not values.flag("enabled", True):
             return Entry("certbot", "certbot", "certbot")
+        self._require_issuing(values)
         item = self._own("certbot", values)
         volumes = list(item.get("volumes") or ())
         if values.path("certs_path"):
             volumes.append(f"{values.path('certs_path')}:{CATALOG['certbot'].data}:rw")
         volumes += self._webroots(values.path("container_webroot_path"), "rw")
         return Entry("certbot", "certbot", "certbot", True, {**item, "volumes": volumes})
+
+    def _require_issuing(self, values: Values) -> None:
+        """What is said of certificates has to be right, although none are asked for yet."""
+        said = _given(
+            email=values.text("email"),
+            staging=values.flag("staging", False) or None,
+            dns_provider=values.text("dns_provider"),
+            auto_renewal_enabled=values.flag("auto_renewal_enabled", False) or None,
+            renewal_threshold_days=values.days("renewal_threshold_days"),
+            renewal_check_interval=values.span("renewal_check_interval"),
+        )
+        if said:
+            keys = sentence(values.at(key) for key in said)
+            self.warnings.append(
+                f"{keys} {'has' if len(said) == 1 else 'have'} no effect yet: no certificate is asked for"
+            )
 
     def _webroots(self, path: str, mode: str) -> list[str]:
         """The folder of challenges where the block wants it: another one of the host, and another path to it."""

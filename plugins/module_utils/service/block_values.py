@@ -15,6 +15,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import 
 
 # "$${" stands for a "${" that is meant as it is.
 _VARIABLE = re.compile(r"\$(?P<literal>\$?)\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)\})?")
+_SPAN = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -86,6 +87,25 @@ class Values:
         """A port, 0 where none is given: the zero of a program's own configuration means that too."""
         value = self.get(key)
         return 0 if value is None or str(value) == "0" else names.port(value, self.at(key))
+
+    def network(self, key: str) -> str:
+        value = self.text(key)
+        return names.network_name(value, self.at(key)) if value else ""
+
+    def days(self, key: str) -> int:
+        value = self.get(key)
+        if value is not None and (isinstance(value, bool) or not str(value).isdecimal()):
+            raise InvalidParameter(f"{value!r} is not a number of days", self.at(key))
+        return int(value or 0)
+
+    def span(self, key: str) -> int:
+        """Seconds, from a text like ``12h`` or ``12h0m0s``."""
+        value = self.get(key)
+        found = _SPAN.fullmatch(str(value or "0s"))
+        if not found or not any(found.groups()):
+            raise InvalidParameter(f"{value!r} is not a duration", self.at(key), "Write it like 12h or 30m.")
+        hours, minutes, seconds = (int(part or 0) for part in found.groups())
+        return hours * 3600 + minutes * 60 + seconds
 
     def path(self, key: str) -> str:
         value = self.text(key)

@@ -1,66 +1,54 @@
 # Copyright: flatrun.infra contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which services are meant by ``service=``: a key of the block, a type, a container's name, several, or ``all``."""
+"""Which services of a host are meant by ``service=``: a key of the block, a type, a container, several, or ``all``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter
-from ansible_collections.flatrun.infra.plugins.module_utils.service.block import Entry
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Refused
 
 ALL = "all"
 _ALIASES = {"postgres": "postgresql"}
+Seen = Mapping[str, Any]
 
 
-def chosen(entries: Iterable[Entry], wanted: Any) -> tuple[Entry, ...]:
-    """The enabled services that are meant, each once, in the order of the block; raises InvalidParameter."""
-    entries, meant = tuple(entries), _words(wanted)
-    names = [name for word in meant for name in _named(entries, word)]
-    return tuple(entry for entry in entries if entry.name in names)
+def words(wanted: Any) -> list[str]:
+    """What was asked for, from a list or from a string with commas."""
+    parts = wanted.split(",") if isinstance(wanted, str) else list(wanted or ())
+    names = [str(part).strip() for part in parts if str(part).strip()]
+    return [_ALIASES.get(name, name) for name in names]
 
 
-def controlled(entries: Iterable[Entry], wanted: Any) -> tuple[Entry, ...]:
-    """The same, for those whose life is ours: what somebody else runs is refused, and no part of ``all``."""
-    by_name = ALL not in _words(wanted)
-    found = chosen(entries, wanted)
-    for entry in found:
-        if entry.external and by_name:
-            raise InvalidParameter(
-                "is external: it is connected to and never started, stopped or removed",
-                entry.where,
+def controlled(services: Sequence[Seen], wanted: Any) -> tuple[Seen, ...]:
+    """Those that are meant and whose life is ours; what somebody else runs is refused by name, and no part of all."""
+    asked = words(wanted)
+    if not asked:
+        raise InvalidParameter("is not given", "service", "Name a key, a type or a container, several, or all.")
+    names = {service["name"] for word in asked for service in _named(services, word)}
+    found = tuple(service for service in services if service["name"] in names and not service["external"])
+    for service in services if ALL not in asked else ():
+        if service["name"] in names and service["external"]:
+            raise Refused(
+                f"{service['name']} is external: it is connected to and never started, stopped or removed",
+                "service",
                 "Do it where it is run.",
             )
-    return tuple(entry for entry in found if not entry.external)
+    return found
 
 
-def _words(wanted: Any) -> list[str]:
-    parts = wanted.split(",") if isinstance(wanted, str) else list(wanted or ())
-    words = [str(part).strip() for part in parts if str(part).strip()]
-    if not words:
-        raise InvalidParameter(
-            "says which one is meant, and is empty", "service", "Give a name, a type, a container, several, or all."
-        )
-    return words
+def _named(services: Sequence[Seen], word: str) -> Sequence[Seen]:
+    """A name counts before a type: a key of the block may be what another service's type is."""
+    found = services if word == ALL else [service for service in services if service["name"] == word]
+    found = found or [service for service in services if word in (service["type"], service["container"])]
+    if not found and word != ALL:
+        known = ", ".join(_spellings(service) for service in services)
+        raise Refused(f"there is no {word} on this host", "service", f"Known are {known or 'none'}.")
+    return found
 
 
-def _named(entries: tuple[Entry, ...], word: str) -> list[str]:
-    if word == ALL:
-        return [entry.name for entry in entries if entry.enabled]
-    kind = _ALIASES.get(word, word)
-    found = [entry for entry in entries if entry.name == word] or [
-        entry for entry in entries if kind == entry.type or word == entry.container
-    ]
-    enabled = [entry.name for entry in found if entry.enabled]
-    if not enabled:
-        what = f"{word} is not enabled" if found else f"there is no {word}"
-        known = ", ".join(_spellings(entry) for entry in entries if entry.enabled)
-        raise InvalidParameter(what, "service", f"Known are {known or 'none'}.")
-    return enabled
-
-
-def _spellings(entry: Entry) -> str:
-    others = dict.fromkeys(name for name in (entry.type, entry.container) if name not in ("", entry.name))
-    return f"{entry.name} ({', '.join(others)})" if others else entry.name
+def _spellings(service: Seen) -> str:
+    others = dict.fromkeys(service[key] for key in ("type", "container") if service[key] not in ("", service["name"]))
+    return f"{service['name']} ({', '.join(others)})" if others else str(service["name"])
