@@ -215,7 +215,7 @@ class Hand:
         self._await()
 
     def _restart(self, action: Action) -> None:
-        containers.stop(self.engine, self.container)
+        self._stop(action)
         self._start(action)
 
     def _stop(self, action: Action) -> None:

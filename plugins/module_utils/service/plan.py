@@ -81,8 +81,8 @@ def anchor(spec: Infra, state: World) -> Infra:
 
 
 def _outliving(service: Service, found: Found) -> Service:
-    running = found.container is not None and found.container.running
-    return replace(service, outlive=found.container.started_at) if running and found.container else service
+    runs = found.container is not None and found.container.status in ("running", "paused")
+    return replace(service, outlive=found.container.started_at) if runs and found.container else service
 
 
 def _service(spec: Infra, service: Service, found: Found) -> Iterator[Action]:

@@ -212,12 +212,12 @@ def running(
     """Start, stop, restart or wake a container that is otherwise as asked; ``mended`` if it is put right before."""
     status, name = container.status, service.name
     if service.state in wanted.RUNNING_STATES:
-        if status == "paused":
+        if service.state == wanted.RESTARTED and service.outlive == container.started_at:
+            yield Action("restart", target, "a restart was asked for", name, status, "restarted")
+        elif status == "paused":
             yield Action("unpause", target, "it is paused", name, "paused", "running")
         elif status not in ("running", "restarting"):
             yield Action("start", target, f"it is {status}{_why(container)}", name, status, "running")
-        elif service.state == wanted.RESTARTED and service.outlive == container.started_at:
-            yield Action("restart", target, "a restart was asked for", name, "running", "restarted")
         elif found.config_unread:
             reason = "its configuration was written after it had started"
             yield Action("restart", target, reason, name, "running", "restarted")
