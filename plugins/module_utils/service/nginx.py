@@ -17,6 +17,8 @@ _MAIN = """\
 user nginx;
 worker_processes auto;
 worker_rlimit_nofile 65536;
+# After a reload, downloads and WebSockets that are under way may go on this long.
+worker_shutdown_timeout 1h;
 error_log stderr notice;
 pid /run/nginx.pid;
 
@@ -30,9 +32,16 @@ http {
     server_tokens off;
     sendfile on;
     tcp_nopush on;
-    server_names_hash_bucket_size 128;
-    server_names_hash_max_size 8192;
-    access_log /dev/stdout;
+    keepalive_requests 10000;
+    client_max_body_size 64m;
+    proxy_connect_timeout 10s;
+    server_names_hash_bucket_size 512;
+    server_names_hash_max_size 32768;
+    # Whole lines of at most a page go to the pipe at once, so that those of two workers never mix.
+    access_log /dev/stdout combined buffer=4k flush=1s;
+    # The engine's own resolver follows containers, which come, go and change their addresses.
+    resolver 127.0.0.11 valid=10s;
+    resolver_timeout 5s;
     include status.conf;
     include default.conf;
     include http/*.conf;

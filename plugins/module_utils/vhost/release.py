@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files
 from ansible_collections.flatrun.infra.plugins.module_utils.service.nginx import status_server
 
@@ -22,6 +24,7 @@ STATUS = "status.conf"
 # What nginx finds at the top of /etc/nginx, each a link into the current release.
 _LINKS = (MAIN, "mime.types", STATUS, "default.conf", "http", "vhosts")
 _FOLDERS = ("http", "vhosts")
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
 class Releases:
@@ -37,24 +40,39 @@ class Releases:
         except FileNotFoundError:
             return ""
 
-    def read(self, release: str) -> dict[str, str]:
+    def read(self, release: str, folders: Collection[str] = ("", *_FOLDERS)) -> dict[str, str]:
         """The files of a release by their paths in it, without the status server, which only names it."""
         found: dict[str, str] = {}
-        for name in self._paths(release):
-            content = files.read(f"{self.path}/{release}/{name}")
-            if content is not None and name != STATUS:
-                found[name] = content.content.decode("utf-8", "surrogateescape")
+        for inner in folders:
+            with suppress(FileNotFoundError), files.folder(f"{self.path}/{release}/{inner}".rstrip("/")) as descriptor:
+                for name in sorted(os.listdir(descriptor)):
+                    path = f"{inner}/{name}" if inner else name
+                    if path != STATUS and path not in _FOLDERS:
+                        found[path] = _read(name, descriptor)
         return found
 
     def stage(self, content: Mapping[str, str], modes: Mapping[str, int] | None = None) -> str:
-        """Write a candidate, on disk when this returns; nothing points to it yet."""
+        """Write a candidate, on disk when this returns; nothing points to it yet.
+
+        A file that the current release has with the same content is the same file, linked: so one vhost more among
+        thousands costs one write.
+        """
+        former = self.current()
+        present = self.read(former) if former else {}
         release = f"{self._last() + 1:06d}"
         top = f"{self.path}/{release}"
         for folder in ("", *(f"/{name}" for name in _FOLDERS)):
             files.make_folder(top + folder)
-        for name, text in {**content, STATUS: status_server(release)}.items():
-            mode = (modes or {}).get(name, 0o644)
-            files.write(f"{top}/{name}", text.encode("utf-8", "surrogateescape"), mode)
+        written: list[str] = []
+        try:
+            for name, text in {**content, STATUS: status_server(release)}.items():
+                if present.get(name) != text or not _linked(f"{self.path}/{former}/{name}", f"{top}/{name}"):
+                    _write(f"{top}/{name}", text, (modes or {}).get(name, 0o644))
+                    written.append(f"{top}/{name}")
+            _settle([*written, *(f"{top}/{name}" for name in _FOLDERS), top])
+        except OSError as error:
+            self.discard(release)
+            raise Refused(f"can't be written ({error.strerror})", top, "Make room or repair the disk.") from None
         return release
 
     def switch(self, release: str) -> None:
@@ -85,10 +103,37 @@ class Releases:
     def _last(self) -> int:
         return max((int(name) for name in self.names()), default=0)
 
-    def _paths(self, release: str) -> Iterator[str]:
-        top = f"{self.path}/{release}"
-        for name in files.names(top):
-            if name in _FOLDERS:
-                yield from (f"{name}/{inner}" for inner in files.names(f"{top}/{name}"))
-            else:
-                yield name
+
+def _read(name: str, folder: int) -> str:
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        with os.fdopen(descriptor, "rb") as file:
+            return file.read().decode("utf-8", "surrogateescape")
+    except OSError as error:
+        raise Refused(f"can't be read ({error.strerror})", name, "Remove what is there.") from None
+
+
+def _linked(old: str, new: str) -> bool:
+    """Whether the file could be linked; some filesystems have no links, or only so many."""
+    try:
+        os.link(old, new, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
+def _write(path: str, text: str, mode: int) -> None:
+    """A new file, in a folder that nothing points to; it may not be on disk yet."""
+    with os.fdopen(os.open(path, _CREATE, 0o600), "wb") as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+        os.fchmod(file.fileno(), mode)
+
+
+def _settle(paths: Iterable[str]) -> None:
+    """Have all of it on the disk: one after the other when all are written, since the first takes most along."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -6,64 +6,131 @@
 from __future__ import annotations
 
 import http.client
+import re
 import time
+from collections.abc import Collection
 
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.readiness import served_release
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import MAIN, Releases
 
-_PATIENCE = 10.0
+# Thousands of vhosts take nginx seconds to read.
+_PATIENCE = 30.0
 _PAUSE = 0.05
+_PLACE = re.compile(r"/etc/nginx/\d+/vhosts/([^:/]+)\.conf:\d+")
+_CONFLICT = re.compile(r'conflicting server name "([^"]+)"')
+
+
+class Rejected(Refused):
+    """nginx does not take a configuration; ``file`` is the one of ``vhosts/`` it names, empty for another."""
+
+    @property
+    def file(self) -> str:
+        found = _PLACE.search(self.what)
+        return found[1] if found else ""
 
 
 class Nginx:
-    """One nginx in a container, and its releases."""
+    """One nginx in a container, and its releases. ``keep`` is how many of them stay for a way back."""
 
-    def __init__(self, engine: Engine, container: str, releases: Releases) -> None:
-        self.engine, self.container, self.releases = engine, container, releases
+    def __init__(self, engine: Engine, container: str, releases: Releases, keep: int = 5) -> None:
+        self.engine, self.container, self.releases, self.keep = engine, container, releases, keep
 
-    def serve(self, release: str, running: bool) -> None:
-        """Switch to a staged release; where nginx runs, it is tested first, and what is served is what counts."""
+    def serve(self, release: str, running: bool, names: Collection[str] = ()) -> None:
+        """Switch to a staged release; where nginx runs, it is tested first, and what is served is what counts.
+
+        A warning that one of ``names`` is another server's too is an error: nginx would never ask one of them.
+        """
         former = self.releases.current()
-        if not running:
-            self.releases.switch(release)
-            return
-        self._require_valid(release)
+        words = self.complaint(release, running, names)
+        if words:
+            self.releases.discard(release)
+            raise Rejected(f"nginx does not take the configuration: {words}", f"container {self.container}")
         self.releases.switch(release)
-        try:
-            self._reload()
-            self._prove(release)
-        except Refused:
+        if running:
+            try:
+                self.reload(release)
+            except FlatrunError:
+                self._take_back(former)
+                self.releases.discard(release)
+                raise
+        self.releases.prune(self.keep)
+
+    def _take_back(self, former: str) -> None:
+        if former:
             self.releases.switch(former)
-            self._reload()
-            self.releases.discard(release)
-            raise
-        self.releases.prune()
+            self._signal()
 
-    def _require_valid(self, release: str) -> None:
-        code, said = self.engine.run(self.container, ["nginx", "-t", "-c", f"/etc/nginx/{release}/{MAIN}"])
+    def reload(self, release: str) -> None:
+        """Have nginx serve the current release; a reload that returned 0 may have changed nothing, so it is proven."""
+        since = int(time.time())
+        self._signal()
+        until = time.monotonic() + _PATIENCE
+        while True:
+            served = self._served()
+            if served == release:
+                return
+            complaint = self._complaint(since)
+            if complaint or time.monotonic() >= until:
+                raise Refused(
+                    f"nginx serves {f'release {served}' if served else 'nothing'} after its reload: "
+                    f"{complaint or 'it does not say why'}",
+                    f"container {self.container}",
+                    "The former release serves on.",
+                )
+            time.sleep(_PAUSE)
+
+    def complaint(self, release: str, running: bool, names: Collection[str] = ()) -> str:
+        """Why nginx would not take a staged release; empty if it would."""
+        command = ["nginx", "-t", "-c", f"/etc/nginx/{release}/{MAIN}"]
+        code, said = self.engine.run(self.container, command) if running else self._run_apart(command)
+        conflicts = [name for name in _CONFLICT.findall(said) if name in names]
         if code:
-            self.releases.discard(release)
-            raise Refused(f"nginx does not take the configuration: {said}", f"container {self.container}")
+            return _emergency(said)
+        return f"{conflicts[0]} is a name of a server in conf.d too" if conflicts else ""
 
-    def _reload(self) -> None:
+    def _run_apart(self, command: list[str]) -> tuple[int, str]:
+        """A command in a container like this one, which doesn't run; without a network, since none is needed."""
+        raw = self.engine.find("inspect_container", self.container)
+        if raw is None:
+            return 0, ""
+        host = raw["HostConfig"]
+        made = self.engine.ask(
+            "create_container",
+            raw["Image"],
+            entrypoint=command[:1],
+            command=command[1:],
+            host_config=self.engine.api.create_host_config(
+                binds=host.get("Binds"), cap_drop=host.get("CapDrop"), cap_add=host.get("CapAdd"), network_mode="none"
+            ),
+        )
+        try:
+            self.engine.ask("start", made["Id"])
+            code = self.engine.ask("wait", made["Id"])["StatusCode"]
+            return code, self.engine.ask("logs", made["Id"]).decode("utf-8", "replace").strip()
+        finally:
+            self.engine.find("remove_container", made["Id"], force=True, v=True)
+
+    def _signal(self) -> None:
         code, said = self.engine.run(self.container, ["nginx", "-s", "reload"])
         if code:
             raise Refused(f"nginx does not reload: {said}", f"container {self.container}")
 
-    def _prove(self, release: str) -> None:
-        """A reload that returned 0 may have changed nothing: only what is served tells."""
-        until = time.monotonic() + _PATIENCE
-        served = ""
-        while served != release:
-            if time.monotonic() >= until:
-                raise Refused(
-                    f"nginx serves release {served or 'none'} after its reload: {self.engine.log(self.container, 5)}",
-                    f"container {self.container}",
-                )
-            try:
-                served = served_release(self.engine.address(self.container))
-            except (OSError, http.client.HTTPException):
-                served = ""
-            time.sleep(_PAUSE)
+    def _served(self) -> str:
+        try:
+            return served_release(self.engine.address(self.container))
+        except (OSError, http.client.HTTPException):
+            return ""
+
+    def _complaint(self, since: int) -> str:
+        """What the master wrote when it did not take a configuration."""
+        raw = self.engine.find("logs", self.container, since=since, stdout=False, stderr=True) or b""
+        lines = raw.decode("utf-8", "replace").splitlines()
+        return next((line.split("[emerg]", 1)[1].strip() for line in lines if "[emerg]" in line), "")
+
+
+def _emergency(said: str) -> str:
+    """The line that says why, without the time and the process it begins with."""
+    lines = [line for line in said.splitlines() if "[emerg]" in line] or said.splitlines()
+    return re.sub(r"^.*\[emerg\] (\d+#\d+: )?", "", lines[0]) if lines else "it does not say why"

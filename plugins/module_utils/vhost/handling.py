@@ -1,0 +1,87 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How requests are answered: the options that a vhost and its locations have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost import values
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.upstream import Upstream, parse_upstream
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds as nginx writes them; empty is nginx' own default."""
+
+    connect: str = ""
+    send: str = ""
+    read: str = ""
+
+
+@dataclass(frozen=True)
+class Handling:
+    """What is None or empty was not said: a location then has it from its vhost, and a vhost from nginx."""
+
+    upstream: Upstream | None = None
+    websocket: bool | None = None
+    timeouts: Timeouts = Timeouts()
+    body_size: str = ""
+    buffering: bool | None = None
+    request_buffering: bool | None = None
+    request_headers: Headers = ()
+    response_headers: Headers = ()
+
+    def over(self, other: Handling) -> Handling:
+        """This one where it says something, the other where it doesn't; headers of both."""
+        merged = {
+            each.name: getattr(self, each.name)
+            if getattr(self, each.name) != each.default
+            else getattr(other, each.name)
+            for each in fields(self)
+        }
+        merged["request_headers"] = _together(other.request_headers, self.request_headers)
+        merged["response_headers"] = _together(other.response_headers, self.response_headers)
+        return Handling(**merged)
+
+
+def parse_handling(entry: Mapping[str, Any]) -> Handling:
+    return Handling(
+        upstream=parse_upstream(entry["upstream"], "upstream") if entry.get("upstream") else None,
+        websocket=entry.get("websocket"),
+        timeouts=_timeouts(entry.get("timeouts") or {}),
+        body_size="" if entry.get("body_size") in (None, "") else values.size(entry["body_size"], "body_size"),
+        buffering=entry.get("buffering"),
+        request_buffering=entry.get("request_buffering"),
+        request_headers=_headers(entry.get("request_headers"), "request_headers"),
+        response_headers=_headers(entry.get("response_headers"), "response_headers"),
+    )
+
+
+def _timeouts(entry: Mapping[str, Any]) -> Timeouts:
+    given = {key: values.duration(value, f"timeouts.{key}") for key, value in entry.items() if value not in (None, "")}
+    return Timeouts(**given)
+
+
+def _headers(entry: Mapping[str, Any] | None, where: str) -> Headers:
+    """Sorted by name without regard to case, as they are compared; an empty value takes a header away."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, value in (entry or {}).items():
+        key = values.header_name(name, where).lower()
+        if key in found:
+            raise InvalidParameter(f"{name!r} is listed twice", where, "Keep one of them.")
+        if not isinstance(value, str):
+            raise InvalidParameter(f"must be a string, and {value!r} is not", f"{where}.{name}", "Put it into quotes.")
+        found[key] = (name, values.readable(value, f"{where}.{name}") if value else "")
+    return tuple(pair for _key, pair in sorted(found.items()))
+
+
+def _together(first: Headers, second: Headers) -> Headers:
+    merged = {name.lower(): (name, value) for name, value in (*first, *second)}
+    return tuple(pair for _key, pair in sorted(merged.items()))

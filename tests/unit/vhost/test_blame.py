@@ -1,0 +1,30 @@
+"""The one bad change among many is found by halving."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.blame import culprit
+
+VERSION = (1, 30, 0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 50])
+def test_each_place(count: int) -> None:
+    good = {f"{number:02}.conf": "former" for number in range(0, count, 2)}
+    for bad in range(count):
+        wanted = {f"{number:02}.conf": "bad" if number == bad else "good" for number in range(count)}
+        asked: list[Mapping[str, str]] = []
+
+        def is_bad(files: Mapping[str, str], asked: list[Mapping[str, str]] = asked) -> bool:
+            asked.append(files)
+            return "bad" in files.values()
+
+        assert culprit(good, wanted, VERSION, is_bad) == f"{bad:02}"
+        assert len(asked) <= 7
+
+
+def test_what_was_bad_before_is_nobodys() -> None:
+    assert culprit({"a.conf": "bad"}, {"a.conf": "bad", "b.conf": "good"}, VERSION, lambda _files: True) == ""
+    assert culprit({"a.conf": "bad"}, {}, VERSION, lambda _files: True) == ""

@@ -1,0 +1,105 @@
+"""What nginx gets of a vhost, to the byte where it matters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import render, summary_of
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import parse
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tree import block, line, quote, text
+from ansible_collections.flatrun.infra.tests.unit.vhost.world import params
+
+NEW, OLD = (1, 30, 0), (1, 26, 3)
+
+
+def rendered(vhost: dict[str, Any], version: tuple[int, ...] = NEW) -> str:
+    return render(parse(params([vhost])).vhosts[0], version).text
+
+
+def refusal(*vhosts: dict[str, Any]) -> str:
+    with pytest.raises(FlatrunError) as caught:
+        parse(params(list(vhosts)))
+    return str(caught.value)
+
+
+def test_the_plainest() -> None:
+    content = rendered({"name": "blog.example.com", "upstream": "http://my-wordpress:80"})
+    for expected in (
+        "listen 80;",
+        "listen [::]:80;",
+        "server_name blog.example.com;",
+        "proxy_set_header Host $host;",
+        "proxy_set_header X-Real-IP $remote_addr;",
+        "proxy_set_header Upgrade $http_upgrade;",
+        "proxy_set_header Connection $flatrun_connection;",
+        "location ^~ /.well-known/acme-challenge/ {",
+    ):
+        assert expected in content
+    assert summary_of(content) == {
+        "name": "blog.example.com",
+        "server_names": ["blog.example.com"],
+        "upstreams": ["my-wordpress:80"],
+    }
+
+
+def test_a_stripped_prefix_in_both_forms() -> None:
+    vhost = {"name": "a", "upstream": "x", "locations": [{"path": "/v1.0/", "strip_prefix": True, "upstream": "y:1"}]}
+    assert "location /v1.0/ {\n        proxy_pass http://flatrun_" in rendered(vhost)
+    assert "set $flatrun_upstream y:1;" in rendered(vhost, OLD)
+    # The escape of the dot is itself escaped, as nginx takes one away.
+    assert 'rewrite "^/v1\\\\.0/(.*)$" /$1 break;' in rendered(vhost, OLD)
+
+
+def test_a_location_has_the_headers_of_its_vhost_and_its_own() -> None:
+    content = rendered(
+        {
+            "name": "a",
+            "upstream": "x",
+            "websocket": False,
+            "request_headers": {"X-One": "1", "host": "fixed.example", "X-Forwarded-For": ""},
+            "response_headers": {"X-Frame-Options": "DENY"},
+            "locations": [{"path": "/b", "match": "exact", "request_headers": {"X-Two": "a b"}}],
+        }
+    )
+    _head, _site, location = content.partition("location = /b {")[0], *content.split("location = /b {")
+    assert 'proxy_set_header X-Two "a b";' in location
+    assert "proxy_set_header X-One 1;" in location
+    assert "proxy_set_header host fixed.example;" in location
+    assert 'proxy_set_header X-Forwarded-For "";' in location
+    assert 'proxy_set_header Upgrade "";' in location
+    assert "add_header X-Frame-Options DENY always;" in location
+
+
+def test_refusals_name_the_option() -> None:
+    assert refusal({"name": "../a", "upstream": "x"}).startswith("vhosts[0].name: ")
+    assert refusal({"name": "_shared", "upstream": "x"}).startswith("vhosts[0].name: ")
+    assert refusal({"name": "a"}).startswith("vhosts[0].upstream: ")
+    assert refusal({"name": "a", "upstream": "x"}, {"name": "a", "state": "absent"}).startswith("vhosts: ")
+    both = refusal({"name": "a", "upstream": "x"}, {"name": "b", "domains": ["A"], "upstream": "x"})
+    assert both == "vhosts[1]: a is a name of vhosts[0] (a) and of vhosts[1] (b)"
+    for path in ("api", "/a b", "/a;", "/a{", "/$a", '/"', "/\\", ""):
+        found = refusal({"name": "a", "upstream": "x", "locations": [{"path": path}]})
+        assert found.startswith("vhosts[0].locations[0].path: ")
+    assert "strip_prefix" in refusal(
+        {"name": "a", "upstream": "x", "locations": [{"path": "/a", "strip_prefix": True}]}
+    )
+    for key, value in (("body_size", "1x"), ("timeouts", {"read": "soon"}), ("request_headers", {"a b": "x"})):
+        assert refusal({"name": "a", "upstream": "x", key: value}).startswith(f"vhosts[0].{key}")
+    assert "vhosts[0].request_headers.X" in refusal({"name": "a", "upstream": "x", "request_headers": {"X": 5}})
+    assert "vhosts[0].request_headers.X" in refusal({"name": "a", "upstream": "x", "request_headers": {"X": "a\nb"}})
+
+
+def test_quoting() -> None:
+    assert quote("$host:80/~^a") == "$host:80/~^a"
+    assert [quote(word) for word in ("", "a b", 'a"b', "a\\b", "a;b", "{", "#")] == [
+        '""',
+        '"a b"',
+        '"a\\"b"',
+        '"a\\\\b"',
+        '"a;b"',
+        '"{"',
+        '"#"',
+    ]
+    assert text([block("a", "b", inner=[line("c")])]) == "a b {\n    c;\n}\n"

@@ -1,0 +1,93 @@
+"""An nginx and its releases in memory: what flatrun_vhost sees of it, and what a release does there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.arguments import Options
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Unreachable
+from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Plan
+from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Journal, Room
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.arguments import VHOST
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.plan import plan
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.room import report
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import Vhosts, parse
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import State
+
+# Where a run may be killed: after the candidate was written, after the switch, after the signal.
+STAGED, SWITCHED, RELOADED = "staged", "switched", "reloaded"
+
+
+class Killed(Exception):
+    """The run ended here."""
+
+
+@dataclass
+class Server:
+    """``state`` is what is on disk; what nginx answers with is the release it was last told of."""
+
+    state: State
+    killed_at: str = ""
+    reloads: int = 0
+    switches: list[str] = field(default_factory=list)
+
+    def observe(self) -> State:
+        return self.state
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        yield
+
+    def apply(self, plan: Plan, done: Journal) -> None:
+        if plan.unreached:
+            raise Unreachable("it does not exist", "container")
+        last = plan.actions[-1]
+        if last.verb == "release":
+            self._die(STAGED)
+            release = f"{int(self.state.release or 0) + 1:06d}"
+            self.state = replace(self.state, release=release, files=dict(last.detail.files))
+            self.switches.append(release)
+            self._die(SWITCHED)
+        if self.state.running:
+            self.state = replace(self.state, served=self.state.release)
+            self.reloads += 1
+        self._die(RELOADED)
+        for action in plan.actions:
+            done(action)
+
+    def _die(self, where: str) -> None:
+        if self.killed_at == where:
+            self.killed_at = ""
+            raise Killed
+
+
+def room(server: Server) -> Room[Vhosts, State]:
+    @contextmanager
+    def world(_spec: Vhosts) -> Iterator[Server]:
+        yield server
+
+    return Room(parse=parse, world=world, plan=plan, report=report)
+
+
+def params(vhosts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    """What AnsibleModule hands over: every option, with its default."""
+    whole = filled(VHOST.options, {**more, "vhosts": vhosts})
+    return {**whole, "docker_host": "unix:///nowhere"}
+
+
+def filled(options: Options, given: dict[str, Any]) -> dict[str, Any]:
+    names = {alias: name for name, option in options.items() for alias in option.get("aliases", ())}
+    given = {names.get(key, key): value for key, value in given.items()}
+    assert set(given) <= set(options), set(given) - set(options)
+    found = {}
+    for name, option in options.items():
+        value = given.get(name, option.get("default"))
+        if option.get("options") and isinstance(value, dict):
+            value = filled(option["options"], value)
+        elif option.get("options") and isinstance(value, list):
+            value = [filled(option["options"], each) for each in value]
+        found[name] = value
+    return found
