@@ -186,6 +186,9 @@ class Observer:
         address = self.engine.address(container.name)
         port = self.service.port or self.kind.port
         answer = readiness.probe(self.kind, address, port, self.administrator(), self.candidates(found))
+        # A run may have been cut short between making a release the current one and nginx' reload.
+        unread = bool(answer.release) and answer.release != self.home.releases.current()
+        found = replace(found, config_unread=unread) if self.kind.released else found
         return replace(found, answers=answer.answers, login=answer.login, words=answer.words)
 
     def settle(self, found: Found, until: float) -> Found:

@@ -21,11 +21,13 @@ Candidate = tuple[str, Secret]
 
 @dataclass(frozen=True)
 class Answer:
-    """``login`` is the name of the password that was taken; ``words`` say what was answered instead."""
+    """``login`` is the name of the password that was taken, ``release`` what nginx serves; ``words`` say what was
+    answered instead."""
 
     answers: bool
     login: str = ""
     words: str = ""
+    release: str = ""
 
 
 def probe(kind: ServiceType, address: str, port: int, user: str, candidates: Sequence[Candidate]) -> Answer:
@@ -42,7 +44,7 @@ def _http(address: str) -> Answer:
         release = served_release(address)
     except (OSError, http.client.HTTPException) as error:
         return Answer(False, words=f"no answer over HTTP ({error})")
-    return Answer(bool(release), words=f"release {release}")
+    return Answer(bool(release), words="it does not tell its release", release=release)
 
 
 def served_release(address: str, timeout: float = 3) -> str:

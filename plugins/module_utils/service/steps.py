@@ -125,7 +125,10 @@ def _prepare(order: Order, kind: ServiceType) -> Iterator[Action]:
 def _config(order: Order, kind: ServiceType) -> Iterator[Action]:
     """Where nginx reads it, a configuration is released under a running server; elsewhere it waits for a start."""
     found, service = order.found, order.service
+    target = f"configuration of {service.container}"
     if dict(found.config) == order.files:
+        if kind.released and found.config_unread and service.state == wanted.STARTED:
+            yield Action("release", target, "nginx has not loaded it", service.name, detail=order)
         return
     verb = "release" if kind.released else "write"
     changed = changes(found.config_before, order.files)
@@ -134,7 +137,6 @@ def _config(order: Order, kind: ServiceType) -> Iterator[Action]:
     )
     shown = changed or changes(found.config, order.files)
     before = found.config_before if changed else found.config
-    target = f"configuration of {service.container}"
     yield Action(verb, target, reason, service.name, _texts(before, shown), _texts(order.files, shown), order)
 
 
@@ -218,7 +220,7 @@ def running(
             yield Action("unpause", target, "it is paused", name, "paused", "running")
         elif status not in ("running", "restarting"):
             yield Action("start", target, f"it is {status}{_why(container)}", name, status, "running")
-        elif found.config_unread:
+        elif found.config_unread and not (service.type and service.type.released):
             reason = "its configuration was written after it had started"
             yield Action("restart", target, reason, name, "running", "restarted")
         elif not mended:
