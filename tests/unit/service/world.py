@@ -1,0 +1,417 @@
+"""The world of flatrun_infra over the model of a host: what a run sees of it, and what each of its actions does there.
+
+It keeps the order in which ``service.observe`` looks and ``service.apply`` acts, so that being killed between two
+changes leaves here what it leaves there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused, Unreachable
+from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action, Plan
+from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Journal, Room
+from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
+from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, settings, spec, state
+from ansible_collections.flatrun.infra.plugins.module_utils.service.plan import anchor, plan
+from ansible_collections.flatrun.infra.plugins.module_utils.service.room import report
+from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Infra, Network, Service
+from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER, Container, Found, World
+from ansible_collections.flatrun.infra.tests.unit.service.universe import Box, Universe, origin
+
+GENERATED = "geN'erated\\ \"%C3 text"
+BOOTSTRAP = "BootstrapLettersAndDigits42"
+_FOREIGN = ("MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD", "POSTGRES_PASSWORD")
+
+
+def room(universe: Universe) -> Room[Infra, World]:
+    """The room of flatrun_infra with its own parse, plan, report and anchor; only the world is another."""
+
+    @contextmanager
+    def world(asked: Infra) -> Iterator[Fake]:
+        yield Fake(universe, asked)
+
+    return Room(parse=_parse, world=world, plan=plan, report=report, anchor=anchor)
+
+
+def _parse(params: dict[str, Any]) -> Infra:
+    return _parsed(json.dumps(params))
+
+
+@cache
+def _parsed(params: str) -> Infra:
+    return spec.parse(json.loads(params))
+
+
+class Fake:
+    """A ``core.runner.World``."""
+
+    def __init__(self, universe: Universe, asked: Infra) -> None:
+        self.universe, self.spec = universe, asked
+        self.seen = World(frozenset(), {})
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        yield
+
+    def observe(self) -> World:
+        services = {service.name: Eye(self.universe, self.spec, service).look() for service in self.spec.services}
+        self.seen = World(frozenset(self.universe.networks), services, dict(self.universe.externals))
+        return self.seen
+
+    def apply(self, plan: Plan, done: Journal) -> None:
+        for action in plan.actions:
+            if action.item:
+                service = next(each for each in self.spec.services if each.name == action.item)
+                getattr(Hand(self.universe, self.spec, service, self.seen), action.verb)(action)
+            else:
+                _prepare(self.universe, action)
+            done(action)
+
+
+def _prepare(universe: Universe, action: Action) -> None:
+    if isinstance(action.detail, Network):
+        universe.strike()
+        universe.networks[action.detail.name] = action.detail.internal
+    elif action.verb == "note":
+        universe.strike()
+        universe.externals = dict(action.detail)
+    else:
+        for path in action.detail:
+            universe.make_folder(path, 0o755)
+
+
+class Eye:
+    """Looks at one service."""
+
+    def __init__(self, universe: Universe, asked: Infra, service: Service) -> None:
+        self.universe, self.spec, self.service, self.kind = universe, asked, service, service.type
+        self.layout = settings.Layout(asked.root_dir, service.container)
+
+    def look(self) -> Found:
+        service, boxes = self.service, self.universe.boxes
+        if service.mode != spec.MANAGED:
+            return Found(container=_container(boxes.get(service.container)))
+        box, former = boxes.get(service.container), _container(boxes.get(service.container + FORMER))
+        renamed = self._renamed()
+        adopting = bool(self.universe.records.get(service.container, {}).get("adopting"))
+        former = former if former and (former.ours or adopting) else None
+        found = Found(container=_container(box or boxes.get(renamed)), former=former, renamed=renamed)
+        if service.whole:
+            found = self._at_home(replace(found, image=self._image(), taken=self._taken()))
+        taking_over = service.adopt and found.container and not found.container.ours
+        return self.ask(found) if service.state in spec.RUNNING_STATES or taking_over else found
+
+    def _renamed(self) -> str:
+        own = (self.service.container, self.service.container + FORMER)
+        mine = (box.name for box in self.universe.boxes.values() if box.label == own[0] and box.name not in own)
+        return next(mine, "")
+
+    def _taken(self) -> dict[str, str]:
+        return dict(self.universe.taken) if self.service.state in spec.RUNNING_STATES else {}
+
+    def _image(self) -> state.Image | None:
+        here, there = (all_.get(self.service.image) for all_ in (self.universe.images, self.universe.registry))
+        newer = self.spec.pull == "always" and here != there
+        return state.Image(here[0], here[1], newer) if here else None
+
+    def _at_home(self, found: Found) -> Found:
+        kind, container, universe = self.kind, found.container, self.universe
+        assert kind is not None
+        record = universe.records.get(self.service.container, {})
+        adopted = dict(
+            record.get("mounts") or (_adoptable(kind, container) if container and not container.ours else {})
+        )
+        mounts = settings.mounts(self.service, kind, self.layout, adopted)
+        known, given = self.kept(kind.secret), self.service.secret(kind.secret)
+        wanted = (*settings.shared_folders(kind, self.spec.root_dir), *settings.folders(kind, self.layout))
+        return replace(
+            self._configured(found),
+            folders=frozenset(path for path in wanted if path in universe.folders),
+            data=self._data(origin(mounts[kind.data])) if kind.data else None,
+            kept=known is not None,
+            kept_is_wanted=known is not None and given in (None, known),
+            kept_is_private=universe.secrets.get(f"{self.layout.secrets}/{kind.secret}", ("", 0o600))[1] == 0o600,
+            next=self.kept(kind.secret + ".next") is not None,
+            initialising=bool(record.get("initialising")),
+            adopting=bool(record.get("adopting")),
+            adopted_mounts=adopted,
+        )
+
+    def _configured(self, found: Found) -> Found:
+        kind, container, configs = self.kind, found.container, self.universe.configs
+        assert kind is not None
+        if kind.released:
+            current = dict(configs.get(self.layout.releases, ({}, 0))[0])
+            return replace(found, config=current, config_before=current)
+        if not kind.config:
+            return found
+        folder = settings.config_folder(settings.config_files(self.service, kind), self.layout)
+        texts, written = configs.get(folder, ({}, 0))
+        used = container.settings.get(settings.CONFIGURATION) if container else None
+        before = configs.get(used, ({}, 0))[0] if used and used != folder else texts
+        unread = bool(container and container.running and written > int(container.started_at))
+        return replace(found, config=texts, config_before=before, config_unread=unread)
+
+    def _data(self, path: str) -> state.Data:
+        server = self.universe.data.get(path)
+        engine, series = (server.engine, server.series) if server else ("", "")
+        # The files of these tell nothing of their server.
+        engine = "" if engine in ("redis", "certbot") else engine
+        return state.Data(path, path in self.universe.data, server is None, engine, series)
+
+    def kept(self, name: str) -> Secret | None:
+        return self.universe.secret(f"{self.layout.secrets}/{name}")
+
+    def candidates(self, found: Found) -> dict[str, Secret]:
+        kind, box = self.kind, self.universe.boxes.get(self.service.container)
+        if not kind or not kind.secret:
+            return {}
+        env = box.env if box and not box.settings else {}
+        foreign = next((Secret(env[name]) for name in _FOREIGN if name in env), None)
+        known = {
+            state.WANTED: self.service.secret(kind.secret) or self.kept(kind.secret),
+            state.KEPT: self.kept(kind.secret),
+            state.NEXT: self.kept(kind.secret + ".next"),
+            state.BOOTSTRAP: self.kept(catalog.BOOTSTRAP),
+            state.ADOPTED: foreign,
+        }
+        return {name: secret for name, secret in known.items() if secret is not None}
+
+    def ask(self, found: Found) -> Found:
+        box = self.universe.boxes.get(found.container.name) if found.container else None
+        if box is None or not (self.kind or box.type):
+            return found
+        self.kind = self.kind or box.kind
+        if not box.running or box.type != self.kind.name:
+            return replace(found, words=f"it is {box.status}")
+        if self.kind.released:
+            current = self.universe.configs.get(self.layout.releases, ({}, 0))[0]
+            answers = "nginx.conf" in box.loaded
+            return replace(found, answers=answers, config_unread=answers and dict(box.loaded) != dict(current))
+        if not self.kind.secret:
+            return replace(found, answers=True)
+        candidates = self.candidates(found)
+        login = next((name for name, secret in candidates.items() if self.universe.takes(box, secret)), state.DENIED)
+        return replace(found, answers=login != state.DENIED, login=login, words="" if login else "denied")
+
+
+def _container(box: Box | None) -> Container | None:
+    if box is None:
+        return None
+    return Container(
+        name=box.name,
+        status=box.status,
+        image=box.image,
+        image_id=box.image_id,
+        started_at=str(box.started),
+        networks=box.networks,
+        settings=box.settings,
+        root_dir=box.root_dir,
+        type=box.type if box.settings else "",
+        memory=box.memory,
+        cpus=box.cpus,
+        restart=box.restart,
+        mounts=box.mounts,
+    )
+
+
+def _adoptable(kind: Any, container: Container) -> dict[str, str]:
+    provided = {catalog.SECRETS, "/etc/nginx"} | (set() if kind.released else {kind.config})
+    return {target: mount for target, mount in container.mounts.items() if target not in provided}
+
+
+class Hand:
+    """Does the actions of one service: a method for each verb of the plan."""
+
+    def __init__(self, universe: Universe, asked: Infra, service: Service, seen: World) -> None:
+        self.universe, self.spec, self.service = universe, asked, service
+        self.found = seen.services[service.name]
+        self.eye = Eye(universe, asked, service)
+        self.layout, self.name = self.eye.layout, service.container
+
+    def reach(self, action: Action) -> None:
+        raise Unreachable(action.reason, action.target)
+
+    def pull(self, action: Action) -> None:
+        self.universe.pull(self.service.image)
+
+    def generate(self, action: Action) -> None:
+        self._keep(self._kind.secret + ".next", Secret(GENERATED))
+
+    def write(self, action: Action) -> None:
+        self.universe.write_config(settings.config_folder(action.detail.files, self.layout), action.detail.files)
+
+    def release(self, action: Action) -> None:
+        self.universe.switch_release(self.layout.releases, action.detail.files)
+        box = self.universe.boxes.get(self.name)
+        if box and box.running and self.found.answers:
+            self.universe.change(self.name, loaded=dict(action.detail.files))
+
+    def create(self, action: Action) -> None:
+        if not action.target.startswith("container "):
+            for path in settings.folders(self._kind, self.layout):
+                self.universe.make_folder(path, 0o700 if path == self.layout.secrets else 0o755)
+            return
+        try:
+            self._make(action, self.service.networks)
+            if self.service.state in spec.RUNNING_STATES:
+                self.start(action)
+        except FlatrunError:
+            self.universe.remove(self.name)
+            raise
+
+    def _make(self, action: Action, networks: tuple[str, ...]) -> None:
+        made, kind = action.detail.settings, self._kind
+        self.universe.create(
+            Box(
+                name=self.name,
+                image=made["image"],
+                image_id="",
+                networks=frozenset(networks[:1]),
+                settings=made,
+                root_dir=self.spec.root_dir,
+                type=kind.name,
+                label=self.name,
+                memory=made["memory"],
+                cpus=made["cpus"],
+                mounts=made["mounts"],
+                env=made["env"],
+            )
+        )
+        for count in range(1, len(networks)):
+            self.universe.change(self.name, networks=frozenset(networks[: count + 1]))
+        self._hand_over_secrets()
+
+    def _hand_over_secrets(self) -> None:
+        kind, data = self._kind, self.found.data
+        if not kind.secret:
+            return
+        if kind.bootstrap and not self.eye.kept(catalog.BOOTSTRAP):
+            self._keep(catalog.BOOTSTRAP, Secret(BOOTSTRAP))
+        if kind.bootstrap and data and data.empty:
+            self.universe.remember(self.name, initialising=True)
+        if kind.name == "redis" and data:
+            server = self.universe.data[data.origin]
+            if server is None or server.password is None:
+                if self._wanted() != self.eye.kept(kind.secret):
+                    self._keep(kind.secret + ".next", self._wanted())
+                self.universe.seed(data.origin, self._wanted())
+
+    def replace(self, action: Action) -> None:
+        before = self.found.container or self.found.former
+        was_running = self.found.former is not None or bool(before and before.status in ("running", "restarting"))
+        networks = (*self.service.networks, *sorted(before.networks if before else ()))
+        self.universe.stop(self.name)
+        self.universe.rename(self.name, self.name + FORMER)
+        try:
+            self._make(action, tuple(dict.fromkeys(networks)))
+            if was_running or self.service.state in spec.RUNNING_STATES:
+                self.start(action)
+        except FlatrunError as error:
+            self._bring_back(was_running)
+            raise Refused(f"its successor failed: {error.sentence()}", f"container {self.name}") from None
+        self.universe.remove(self.name + FORMER)
+
+    def adopt(self, action: Action) -> None:
+        if self._kind.secret and not self.found.adopting:
+            found = self.eye.ask(self.found)
+            known = self.eye.candidates(found)
+            if found.login not in known:
+                raise Refused(f"{self.name} can't be entered", f"secrets.{self._kind.secret}")
+            self._keep(self._kind.secret, known[found.login])
+        self.universe.remember(self.name, mounts=dict(action.detail.found.adopted_mounts), adopting=True)
+        self.replace(action)
+        self.universe.remember(self.name, adopting=None)
+
+    def restore(self, action: Action) -> None:
+        self._bring_back(True)
+
+    def _bring_back(self, running: bool) -> None:
+        if self.name + FORMER in self.universe.boxes:
+            self.universe.remove(self.name)
+            self.universe.rename(self.name + FORMER, self.name)
+        if running:
+            self.universe.start(self.name)
+
+    def rename(self, action: Action) -> None:
+        self.universe.rename(self.found.renamed, self.name)
+
+    def start_over(self, action: Action) -> None:
+        self.universe.remove(self.name)
+        if self.found.data:
+            path = self.found.data.origin
+            self.universe.strike()
+            self.universe.data[f"{path}.incomplete-{self.universe.clock}"] = self.universe.data.pop(path)
+            self.universe.folders.pop(path)
+            self.universe.make_folder(path, 0o755)
+
+    def connect(self, action: Action) -> None:
+        box, (_order, network) = self.universe.boxes[self.name], action.detail
+        self.universe.change(self.name, networks=box.networks | {network})
+
+    def start(self, action: Action) -> None:
+        if self.found.container and self.found.container.status == "created" and self.eye.kind:
+            self._hand_over_secrets()
+        self.universe.start(self.name)
+        self._await()
+
+    def unpause(self, action: Action) -> None:
+        self.universe.change(self.name, status="running")
+        self._await()
+
+    def restart(self, action: Action) -> None:
+        self.universe.stop(self.name)
+        self.start(action)
+
+    def stop(self, action: Action) -> None:
+        self.universe.stop(self.name)
+
+    def remove(self, action: Action) -> None:
+        self.universe.stop(action.detail.name)
+        self.universe.remove(action.detail.name)
+
+    def set_password(self, action: Action) -> None:
+        kind, wanted, found = self._kind, self._wanted(), self._await()
+        known = self.eye.candidates(found)
+        if found.login not in known:
+            raise Refused(f"{self.name} takes none of the passwords that are known", f"secrets.{kind.secret}")
+        path = f"{self.layout.secrets}/{kind.secret}"
+        if found.login == state.NEXT:
+            self.universe.promote(f"{path}.next", path)
+        self._keep(kind.secret + ".next", wanted)
+        if known[found.login] != wanted:
+            self.universe.alter(self.universe.boxes[self.name], wanted)
+        self.universe.promote(f"{path}.next", path)
+        self.universe.remember(self.name, initialising=None)
+
+    rotate = set_password
+
+    def protect(self, action: Action) -> None:
+        self._keep(self._kind.secret, self._wanted())
+
+    def _await(self) -> Found:
+        found = self.eye.ask(replace(self.found, container=_container(self.universe.boxes[self.name])))
+        self.universe.fresh = ""
+        if not found.answers and not found.login:
+            raise Refused(f"it does not answer ({found.words})", f"container {self.name}")
+        return found
+
+    def _keep(self, name: str, secret: Secret) -> None:
+        self.universe.keep(f"{self.layout.secrets}/{name}", secret)
+
+    def _wanted(self) -> Secret:
+        name = self._kind.secret
+        known = self.service.secret(name) or self.eye.kept(name) or self.eye.kept(name + ".next")
+        if known is None:
+            raise Refused("no password is known", f"secrets.{name}")
+        return known
+
+    @property
+    def _kind(self) -> Any:
+        return self.eye.kind or self.universe.boxes[self.name].kind
