@@ -20,7 +20,7 @@ class FlatrunError(Exception):
         """``where: what. Do this.`` on one line, whatever the parts held."""
         said = f"{self.where}: {self.what}" if self.where else self.what
         if self.do:
-            said = f"{said.rstrip('.')}. {self.do}"
+            said = f"{said.rstrip('. ')}. {self.do}"
         return " ".join(said.split())
 
     def under(self, parent: str) -> FlatrunError:

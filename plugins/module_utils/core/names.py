@@ -48,11 +48,9 @@ def file_name(value: Any, where: str) -> str:
 
 def port(value: Any, where: str) -> int:
     """A TCP port from 1 to 65535; a survey hands numbers over as strings."""
-    try:
-        number = int(str(value))
-    except ValueError:
-        number = 0
-    if isinstance(value, (bool, float)) or not 1 <= number <= 65535:
+    # int() takes more than a port is written as: "8_0", " 80" and digits of other scripts.
+    number = int(str(value)) if re.fullmatch("[0-9]{1,5}", str(value)) else 0
+    if not 1 <= number <= 65535:
         raise InvalidParameter(f"{value!r} is not a port", where, "Give a number from 1 to 65535.")
     return number
 
