@@ -66,21 +66,20 @@ def require_trusted(path: str) -> None:
             )
 
 
-def make_folder(path: str, mode: int = 0o755, owner: int = -1) -> None:
+def make_folder(path: str, mode: int = 0o755) -> None:
     """The folder and what is missing above it; one that exists keeps its mode and its owner."""
     parent = os.path.dirname(path)
     if not os.path.isdir(parent):
         make_folder(parent)
+    # With this it has its mode from the first moment: a run killed before a chmod would leave what no server can enter.
+    os.umask(0o022)
     with folder(parent) as descriptor:
         try:
-            os.mkdir(os.path.basename(path), 0o700, dir_fd=descriptor)
+            os.mkdir(os.path.basename(path), mode, dir_fd=descriptor)
         except FileExistsError:
             return
         except OSError as error:
             raise Refused(f"can't be made ({error.strerror})", path, "Make room, or run with become: true.") from None
-        os.chmod(os.path.basename(path), mode, dir_fd=descriptor)
-        if owner >= 0:
-            os.chown(os.path.basename(path), owner, owner, dir_fd=descriptor)
         os.fsync(descriptor)
 
 

@@ -135,6 +135,7 @@ class Hand:
                 if wanted != self.home.secret(kind.secret):
                     self.home.keep(kind.secret + NEXT, wanted, owner)
                 line = f"user default on #{administrator.redis_hash(wanted)} ~* &* +@all\n"
+                files.sweep(self.found.data.origin)
                 files.write(users, line.encode(), 0o600, owner)
 
     def _replace(self, action: Action) -> None:

@@ -33,6 +33,7 @@ class Home:
         return dict(json.loads(found.content)) if found else {}
 
     def remember(self, **facts: Any) -> None:
+        files.sweep(self.layout.home)
         record = {key: value for key, value in {**self.record(), **facts}.items() if value}
         files.write(self.layout.record, json.dumps(record, sort_keys=True).encode(), 0o600)
 
@@ -50,6 +51,7 @@ class Home:
 
     def keep(self, name: str, secret: Secret, owner: int) -> None:
         """A secret's file is the container's own account's, and nobody else's."""
+        files.sweep(self.layout.secrets)
         files.write(f"{self.layout.secrets}/{name}", secret.reveal().encode("utf-8", "surrogateescape"), 0o600, owner)
 
     def promote(self, name: str) -> None:
