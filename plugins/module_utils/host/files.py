@@ -92,11 +92,14 @@ def read(path: str) -> Found | None:
         return None
     except OSError as error:
         raise Refused(f"can't be read ({error.strerror})", path, "Remove what is there.") from None
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(file.fileno())
+    try:
+        found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_size > _LONGEST:
             raise Refused("is not a plain file of at most 16 MiB", path, "Remove what is there.")
-        return Found(file.read(), stat.S_IMODE(found.st_mode), found.st_uid, found.st_mtime_ns)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return Found(file.read(), stat.S_IMODE(found.st_mode), found.st_uid, found.st_mtime_ns)
+    finally:
+        os.close(descriptor)
 
 
 def write(path: str, content: bytes, mode: int = 0o644, owner: int = -1) -> None:
