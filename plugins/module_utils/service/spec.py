@@ -14,6 +14,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import F
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret, parse_secret
 from ansible_collections.flatrun.infra.plugins.module_utils.service import values
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, ServiceType
+from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER
 
 MANAGED, HOST, FOREIGN = "managed", "host", "foreign"
 STARTED, PRESENT, STOPPED, RESTARTED, ABSENT = "started", "present", "stopped", "restarted", "absent"
@@ -100,7 +101,10 @@ def _at(index: int, entry: Mapping[str, Any]) -> Service:
 
 def _is_given(key: str, value: Any) -> bool:
     """An empty string means unset. No ports at all is a wish of its own, for nginx has some by default."""
-    return value is not None if key == "published_ports" else value not in (None, "", [], {}, False, "auto")
+    if key == "published_ports" or value is None or value is False:
+        return value is not None and value is not False
+    # A number is always given: 0 would be equal to False.
+    return value not in ("", [], {}) and (key, value) != ("mode", "auto")
 
 
 def _service(entry: Mapping[str, Any]) -> Service:
@@ -108,6 +112,8 @@ def _service(entry: Mapping[str, Any]) -> Service:
     name = names.text(entry.get("name") or entry.get("container") or entry.get("type"), "name")
     mode = _mode(entry)
     container = "" if mode == HOST else entry.get("container") or _usual_container(name, kind)
+    if container.endswith(FORMER):
+        raise InvalidParameter(f"{container!r} ends like a container that is being replaced", "container")
     state = entry.get("state", STARTED)
     if mode != MANAGED and state in (STOPPED, RESTARTED, ABSENT):
         raise InvalidParameter(
@@ -146,7 +152,7 @@ def _specified(plain: Service, kind: ServiceType, entry: Mapping[str, Any]) -> S
         **{
             **vars(plain),
             "image": values.image(entry.get("image", kind.image)),
-            "networks": tuple(names.network_name(name, "networks") for name in entry.get("networks", ())),
+            "networks": values.networks(entry.get("networks", ())),
             "ports": values.ports(entry.get("published_ports", kind.published)),
             "env": tuple(sorted(values.env(entry.get("env", {})))),
             "secrets": tuple(secrets.items()),

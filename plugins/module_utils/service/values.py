@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ _PUBLISHED = re.compile(
     r"(?:(?P<address>\*|\d+(?:\.\d+){3}|\[[0-9a-fA-F:]+\]):)?(?:(?P<outer>\d+):)?(?P<inner>\d+)(?:/(?P<protocol>tcp|udp))?"
 )
 _IMAGE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._/:@-]{0,254}")
+_ENGINE_NETWORKS = ("default", "host", "none")
 _DURATION = re.compile(r"(\d+)(ms|s|m|h)?")
 _UNITS = {"ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 
@@ -57,6 +58,18 @@ def ports(values: Any) -> tuple[Port, ...]:
         ports.append(Port(address, outer, inner, found["protocol"] or "tcp"))
     names.distinct((str(port) for port in ports), "published_ports", "the port")
     return tuple(ports)
+
+
+def networks(wanted: Sequence[Any]) -> tuple[str, ...]:
+    for index, name in enumerate(wanted):
+        if names.network_name(name, f"networks[{index}]") in _ENGINE_NETWORKS:
+            raise InvalidParameter(
+                f"{name!r} is no network that containers share",
+                f"networks[{index}]",
+                "Name one that is.",
+            )
+    names.distinct(wanted, "networks", "the network")
+    return tuple(wanted)
 
 
 def env(values: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -125,9 +138,14 @@ def healthcheck(values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
         if key not in known:
             raise InvalidParameter("is not known", where, f"Take of: {', '.join(known)}.")
         if key == "test":
-            parsed[known[key]] = ["CMD-SHELL", value] if isinstance(value, str) else list(value)
+            if not isinstance(value, (str, list)):
+                raise InvalidParameter(f"{value!r} is neither a command nor a list of words", where)
+            words = ["CMD-SHELL", value] if isinstance(value, str) else value
+            parsed[known[key]] = [names.text(word, where) for word in words]
         elif key == "retries":
-            parsed[known[key]] = names.port(value, where)
+            if not re.fullmatch("[1-9][0-9]{0,3}", str(value)):
+                raise InvalidParameter(f"{value!r} is not a number of retries", where, "Give a number from 1 to 9999.")
+            parsed[known[key]] = int(value)
         else:
             found = _DURATION.fullmatch(str(value))
             if not found:
