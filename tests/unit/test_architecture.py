@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import fnmatch
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -361,3 +362,15 @@ def test_every_module_is_in_the_action_group() -> None:
     group = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]["flatrun"]
     missing = {path.stem for path in MODULES} - set(group)
     assert not missing, f"module_defaults don't reach {sorted(missing)}: add them to meta/runtime.yml"
+
+
+@pytest.mark.parametrize(
+    ("room", "named"),
+    [("core", r"`core/([a-z_]+\.py)`"), ("service", r"`([a-z_]+\.py)`"), ("host", r"`([a-z_]+\.py)`")],
+)
+def test_the_page_on_architecture_names_what_is_there(room: str, named: str) -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    table = page if room == "core" else page[page.index(f"| `{room}/` |") :].split("\n\n")[0]
+    there = {path.name for path in sources(f"module_utils/{room}/*.py")}
+    differ = sorted(set(re.findall(named, table)) ^ there)
+    assert not differ, f"docs/architecture.md and module_utils/{room} differ in {differ}"
