@@ -7,12 +7,15 @@ is made on it carries a random prefix, so what a test leaves is seen, removed, a
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+import re
 import secrets
 import shlex
 import socket
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +23,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+COLLECTIONS = ROOT / ".cache" / "collections"
+# The last lines are where a play says what failed.
+SHOWN = 120
 HOSTS = ("local", "ssh")
 OWN_NETWORKS = {"bridge", "host", "none"}
 
@@ -124,12 +131,18 @@ def this_host(folder: Path) -> Host:
 
 def second_host(name: str, images: dict[str, str]) -> Host:
     """A machine of its own behind SSH, with `become`; it stays up for the next run, `make clean` ends it."""
+    found = reach(Path(host_script("up", name)[-1]), name)
+    host_script("images", name, *images.values())
+    return found
+
+
+def host_script(*arguments: str) -> list[str]:
     script = ROOT / "tests" / "setup" / "host"
-    printed = subprocess.run(
-        [script, "up", name], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
-    )
-    subprocess.run([script, "images", name, *images.values()], check=True, stdin=subprocess.DEVNULL)
-    inventory = Path(printed.stdout.splitlines()[-1])
+    done = subprocess.run([script, *arguments], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    return done.stdout.splitlines()
+
+
+def reach(inventory: Path, name: str) -> Host:
     told = yaml.safe_load(inventory.read_text())["all"]["hosts"][name]
     login = f"{told['ansible_user']}@{told['ansible_host']}"
     options = shlex.split(told["ansible_ssh_common_args"])
@@ -137,6 +150,65 @@ def second_host(name: str, images: dict[str, str]) -> Host:
     # One connection for all commands: a login costs more than most of them.
     shared = ["-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", f"ControlPath={inventory.parent}/%C"]
     return Host("ssh", inventory, ("ssh", "-i", key, *options, *shared, login, "sudo"), own_engine=True)
+
+
+@pytest.fixture(scope="module")
+def bare(request: pytest.FixtureRequest) -> Iterator[Host]:
+    """A machine without an engine, of the suite that the tests name."""
+    # One for each run, like the second host: a name has room for eleven letters.
+    name = f"b{os.environ.get('FLATRUN_TEST_HOST', 'second')[-8:]}{request.param[0]}"
+    host_script("down", name)
+    yield reach(Path(host_script("up", name, "bare", request.param)[-1]), name)
+    host_script("down", name)
+
+
+@dataclass(frozen=True)
+class Play:
+    """What became of one run of ansible-playbook."""
+
+    output: str = field(repr=False)
+
+    @property
+    def changed(self) -> int:
+        return sum(int(number) for number in re.findall(r"^\S+ +: ok=\d+ +changed=(\d+)", self.output, re.MULTILINE))
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[..., Play]:
+    """Runs a playbook as a user would, with the checkout as the collection."""
+    environment = os.environ | {
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "ANSIBLE_ROLES_PATH": str(HERE / "targets"),
+        "ANSIBLE_HOME": str(tmp_path / "ansible"),
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_NOCOLOR": "true",
+        "ANSIBLE_PIPELINING": "true",
+        # A warning of the collection's own is a defect like any other.
+        "ANSIBLE_DEPRECATION_WARNINGS": "true",
+    }
+
+    def run(host: Host, playbook: str, *options: str, fails: bool = False, **variables: object) -> Play:
+        told = tmp_path / "variables.json"
+        told.write_text(json.dumps(variables))
+        command = [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            *(playbook, f"--inventory={host.inventory}", f"--extra-vars=@{told}", *options),
+        ]
+        done = subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=1200,
+        )
+        lines = (done.stdout + done.stderr).splitlines()
+        if bool(done.returncode) != fails:
+            pytest.fail("\n".join(lines[-SHOWN:]), pytrace=False)
+        return Play("\n".join(lines))
+
+    return run
 
 
 @pytest.fixture

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).parent
-COLLECTIONS = HERE.parents[1] / ".cache" / "collections"
-# The last lines are where a play says what failed.
-SHOWN = 120
 
 
 def aliases(target: Path) -> set[str]:
@@ -41,28 +34,5 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(("host", "target"), marked, indirect=["host"], scope="session")
 
 
-def test_target(stage, target: str, tmp_path: Path) -> None:
-    variables = tmp_path / "variables.json"
-    variables.write_text(json.dumps(stage.variables() | {"test_target": target}))
-    playbook = [
-        str(Path(sys.executable).with_name("ansible-playbook")),
-        str(HERE / "target.yml"),
-        f"--inventory={stage.host.inventory}",
-        f"--extra-vars=@{variables}",
-    ]
-    environment = os.environ | {
-        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
-        "ANSIBLE_ROLES_PATH": str(HERE / "targets"),
-        "ANSIBLE_HOME": str(tmp_path / "ansible"),
-        "ANSIBLE_LOCALHOST_WARNING": "false",
-        "ANSIBLE_NOCOLOR": "true",
-        "ANSIBLE_PIPELINING": "true",
-        # A warning of the collection's own is a defect like any other.
-        "ANSIBLE_DEPRECATION_WARNINGS": "true",
-    }
-    done = subprocess.run(
-        playbook, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=1200
-    )
-    if done.returncode:
-        shown = (done.stdout + done.stderr).splitlines()[-SHOWN:]
-        pytest.fail("\n".join(shown), pytrace=False)
+def test_target(stage, play, target: str) -> None:
+    play(stage.host, str(HERE / "target.yml"), test_target=target, **stage.variables())
