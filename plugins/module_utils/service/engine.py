@@ -47,6 +47,11 @@ class Engine:
                 timeout=params["timeout"],
                 tls=_tls(params),
             )
+        # The SDK lets a pull wait for ever. Under one that is under way, the engine tells of it all the time.
+        self.api._set_request_timeout = self._impatient
+
+    def _impatient(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {**options, "timeout": options.get("timeout") or self.api.timeout}
 
     def close(self) -> None:
         self.api.close()
@@ -58,13 +63,17 @@ class Engine:
             yield
         except docker.errors.APIError as error:
             raise Refused(f"the engine at {self.where} says: {error.explanation or error}", what) from None
-        except requests.exceptions.Timeout:
-            raise Unreachable(
-                f"the engine at {self.where} did not answer in time", do="See whether it hangs."
-            ) from None
         except (docker.errors.DockerException, requests.exceptions.RequestException, OSError, ValueError) as error:
+            causes = list(_causes(error))
+            if any(isinstance(cause, (requests.exceptions.Timeout, TimeoutError)) for cause in causes):
+                raise Unreachable(
+                    f"the engine at {self.where} did not answer in time", do="See whether it hangs."
+                ) from None
+            # What the SDK wraps three times is said by the first cause that is no slip of its own.
+            first = next((cause for cause in reversed(causes) if isinstance(cause, (OSError, ValueError))), error)
             raise Unreachable(
-                f"the engine at {self.where} can't be reached ({_innermost(error)})", do="Start it, or set docker_host."
+                f"the engine at {self.where} can't be reached ({str(first).strip()})",
+                do="Start it, or set docker_host.",
             ) from None
 
     def ask(self, method: str, *arguments: Any, **options: Any) -> Any:
@@ -146,9 +155,9 @@ def _tls(params: Mapping[str, Any]) -> Any:
     return docker.tls.TLSConfig(client_cert=pair, ca_cert=params["ca_path"], verify=bool(params["validate_certs"]))
 
 
-def _innermost(error: BaseException) -> str:
-    """What the SDK wraps three times is said by the first cause: "[Errno 2] No such file or directory"."""
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what led to it, the first cause last."""
     cause: BaseException | None = error
-    while cause and (cause.__cause__ or cause.__context__):
+    while cause:
+        yield cause
         cause = cause.__cause__ or cause.__context__
-    return str(cause or error).strip()
