@@ -200,6 +200,8 @@ class Universe:
         box = self.boxes[name]
         if box.running:
             return
+        if box.status == "paused":
+            raise Refused("cannot start a paused container, try unpause instead", f"container {name}")
         for folder in (*(box.source(target) for target in box.mounts), box.configuration):
             if folder:
                 self._require_folder(folder)
