@@ -58,6 +58,32 @@ options:
     type: int
     default: 10
     version_added: 0.1.0
+  ssl_mode:
+    description:
+      - Whether the connection is over TLS. V(prefer) takes it where the server offers it, V(require) insists on it,
+        V(verify-ca) verifies the server's certificate and V(verify-full) its name too.
+    type: str
+    choices: [disable, prefer, require, verify-ca, verify-full]
+    default: prefer
+    version_added: 0.1.0
+  ca_cert:
+    description: File with the certificates of the authorities that the server's certificate is verified with.
+    type: path
+    version_added: 0.1.0
+  check_hostname:
+    description: Whether V(verify-full) compares the name. With V(false) it is V(verify-ca).
+    type: bool
+    default: true
+    version_added: 0.1.0
+  client_cert:
+    description:
+      - File with the certificate to present to the database server, or with O(container) to the Docker engine.
+    type: path
+    version_added: 0.1.0
+  client_key:
+    description: File with the key of O(client_cert).
+    type: path
+    version_added: 0.1.0
 requirements:
   - PyMySQL (C(python3-pymysql)) and C(python3-cryptography) for MySQL and MariaDB
   - psycopg2 (C(python3-psycopg2)) for PostgreSQL

@@ -68,6 +68,28 @@ options:
           - PostgreSQL can't change that of a database that exists, so another one is refused.
         type: str
         version_added: 0.1.0
+      template:
+        description:
+          - Database of PostgreSQL that a new one is a copy of. The default is C(template1), and C(template0) with
+            another encoding or locale.
+        type: str
+        version_added: 0.1.0
+      extensions:
+        description: Extensions of PostgreSQL that are to be there, with those that they need. Others stay.
+        type: list
+        elements: str
+        default: []
+        version_added: 0.1.0
+      connection_limit:
+        description: How many may be connected to the database of PostgreSQL at once. V(-1) is no limit.
+        type: int
+        version_added: 0.1.0
+      force:
+        description:
+          - Whether a database goes although somebody is connected to it. Without it, that is refused with who it is.
+        type: bool
+        default: false
+        version_added: 0.1.0
   users:
     description: The users.
     type: list
@@ -91,11 +113,58 @@ options:
           - For the administrator that the task logs in as, only the present one is taken.
         type: raw
         version_added: 0.1.0
+      password_hash:
+        description:
+          - What the server itself keeps of the password, in place of O(users[].password). For MySQL and MariaDB
+            C(authentication_string), that of C(caching_sha2_password) in hex with C(0x) before; for PostgreSQL
+            C(rolpassword).
+        type: raw
+        version_added: 0.1.0
+      plugin:
+        description:
+          - How the user proves its password. For MySQL V(caching_sha2_password) (default), V(mysql_native_password)
+            and V(auth_socket), for MariaDB V(mysql_native_password) (default), V(ed25519) and V(unix_socket), for
+            PostgreSQL V(scram-sha-256) (default) and V(md5).
+          - Left out, a user that exists keeps its own.
+        type: str
+        version_added: 0.1.0
       update_password:
         description: Whether another password is set whenever it differs (V(always)), or only with a new user.
         type: str
         choices: [always, on_create]
         default: always
+        version_added: 0.1.0
+      attributes:
+        description:
+          - Words that hold, or don't with C(NO) before. Those that aren't named stay as they are.
+          - V(ROLE) is a role that nobody logs in as, on all three. MySQL and MariaDB have V(LOCKED) and V(UNLOCKED)
+            besides. PostgreSQL has V(SUPERUSER), V(CREATEDB), V(CREATEROLE), V(INHERIT), V(LOGIN), V(REPLICATION)
+            and V(BYPASSRLS).
+        type: list
+        elements: str
+        default: []
+        version_added: 0.1.0
+      limits:
+        description:
+          - C(max_user_connections) on all three, C(max_queries_per_hour), C(max_updates_per_hour) and
+            C(max_connections_per_hour) on MySQL and MariaDB, C(valid_until) on PostgreSQL. Those that aren't named
+            stay as they are.
+        type: dict
+        default: {}
+        version_added: 0.1.0
+      tls_requires:
+        description:
+          - What MySQL and MariaDB ask of the user's connection. V(none), V(ssl), V(x509), or a mapping of C(cipher),
+            C(issuer) and C(subject).
+        type: raw
+        version_added: 0.1.0
+      force:
+        description:
+          - Whether a user goes although it owns something. On PostgreSQL the administrator then gets what it owns. On
+            MySQL and MariaDB it is the routines, views, triggers and events that run as the user, and they stay.
+          - Without it, that is refused with what it is.
+        type: bool
+        default: false
         version_added: 0.1.0
       state:
         description: Whether it is to exist.
@@ -104,7 +173,7 @@ options:
         default: present
         version_added: 0.1.0
   grants:
-    description: What users may do. Privileges that aren't named here stay as they are.
+    description: What users may do, each on its own. O(grants_mode) says what becomes of the rest.
     type: list
     elements: dict
     default: []
@@ -120,19 +189,66 @@ options:
           - Host of the user. The default is each host that O(users) names for it, else each that it has.
         type: str
         version_added: 0.1.0
+      object_type:
+        description:
+          - What the privileges are on. V(server) is everything on MySQL and MariaDB. V(role) makes the user a member
+            of O(grants[].objects).
+          - V(schema), V(sequence), V(type) and the defaults are PostgreSQL's alone. V(default_tables) and the like
+            are privileges on what O(grants[].objects), which are roles then, will create from now on; left out, that
+            is the owner of the database.
+        type: str
+        choices:
+          - server
+          - database
+          - schema
+          - table
+          - sequence
+          - function
+          - procedure
+          - type
+          - role
+          - default_tables
+          - default_sequences
+          - default_functions
+          - default_types
+          - default_schemas
+        default: database
+        version_added: 0.1.0
       database:
         description:
-          - Name of the database. The wildcards C(_) and C(%) of MySQL and MariaDB have no meaning in it.
+          - Name of the database, needed for all but V(server) and V(role). The wildcards C(_) and C(%) of MySQL and
+            MariaDB have no meaning in it, unless O(grants[].pattern) is true.
         type: str
-        required: true
+        version_added: 0.1.0
+      schema:
+        description:
+          - Schema of PostgreSQL. The default is C(public), and for default privileges any schema.
+        type: str
+        version_added: 0.1.0
+      objects:
+        description:
+          - Names of the objects. On PostgreSQL, left out or V(*), it is all that there are in the schema. A routine
+            may have its arguments behind, as in V(total(int, text)).
+        type: list
+        elements: str
+        default: []
         version_added: 0.1.0
       privileges:
         description:
-          - Privileges on the database, in the server's own words. V(ALL) is all that this server knows.
-          - For PostgreSQL these are V(CONNECT), V(CREATE) and V(TEMPORARY).
+          - Privileges, in the server's own words. V(ALL) is all that this server knows on such an object. For tables
+            they may be limited to columns, as in V(SELECT (id, name)).
+          - On a database of PostgreSQL these are V(CONNECT), V(CREATE) and V(TEMPORARY).
+          - Needed for everything but V(role). An empty list names a user without any, for
+            O(grants_mode=exclusive).
         type: list
         elements: str
-        required: true
+        version_added: 0.1.0
+      pattern:
+        description:
+          - Whether O(grants[].database) is a pattern of MySQL and MariaDB, in which C(_) is any character and C(%) any
+            text.
+        type: bool
+        default: false
         version_added: 0.1.0
       grant_option:
         description:
@@ -146,6 +262,19 @@ options:
         choices: [present, absent]
         default: present
         version_added: 0.1.0
+  grants_mode:
+    description:
+      - V(append) leaves alone what O(grants) doesn't name. V(exclusive) takes everything else away from the users that
+        O(grants) names, anywhere on the server, but for what they own. V(subtract) takes away what O(grants) names.
+    type: str
+    choices: [append, exclusive, subtract]
+    default: append
+    version_added: 0.1.0
+  workers:
+    description: How many connections create and remove databases of PostgreSQL side by side.
+    type: int
+    default: 4
+    version_added: 0.1.0
 seealso:
   - module: flatrun.infra.flatrun_infra
 """
@@ -175,6 +304,22 @@ EXAMPLES = r"""
       - user: reports
         database: shop
         privileges: [SELECT, SHOW VIEW]
+
+- name: Let a role read all tables of a schema, those to come too, and nothing else
+  flatrun.infra.flatrun_db:
+    container: flatrun-postgresql
+    users:
+      - name: readers
+        attributes: [ROLE]
+      - name: reports
+        password: "{{ reports_password }}"
+    grants:
+      - {user: readers, object_type: schema, database: shop, privileges: [USAGE]}
+      - {user: readers, object_type: table, database: shop, privileges: [SELECT]}
+      - {user: readers, object_type: default_tables, database: shop, privileges: [SELECT]}
+      - {user: readers, database: shop, privileges: [CONNECT]}
+      - {user: reports, object_type: role, objects: [readers]}
+    grants_mode: exclusive
 
 - name: Remove an app's database and user from a server elsewhere
   flatrun.infra.flatrun_db:
@@ -249,6 +394,10 @@ grants:
       description: Name of the user.
       type: str
       sample: reports
+    object_type:
+      description: What the privileges are on.
+      type: str
+      sample: database
     database:
       description: Name of the database.
       type: str
@@ -271,7 +420,7 @@ statements:
   elements: str
   returned: success
   sample:
-    - CREATE USER 'blog'@'%' IDENTIFIED WITH `caching_sha2_password` AS '(secret)'
+    - CREATE USER 'blog'@'%' IDENTIFIED WITH caching_sha2_password AS '(secret)'
 actions:
   description: Everything that was done, in the order of the plan; on failure what was done before it.
   type: list

@@ -11,6 +11,8 @@ _STATE = {"type": "str", "choices": ["present", "absent"], "default": "present"}
 # raw: Ansible would make a string of the 83 that YAML made of 0123.
 _PASSWORD = {"type": "raw", "no_log": True}
 
+MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"]
+
 CONNECTION = (
     Arguments(
         {
@@ -23,6 +25,9 @@ CONNECTION = (
             "login_password": _PASSWORD,
             "login_db": {"type": "str"},
             "connect_timeout": {"type": "int", "default": 10},
+            "ssl_mode": {"type": "str", "choices": MODES, "default": "prefer"},
+            "ca_cert": {"type": "path"},
+            "check_hostname": {"type": "bool", "default": True},
         },
         mutually_exclusive=(("container", "login_host", "login_unix_socket"),),
     )
@@ -36,21 +41,40 @@ _DATABASE = {
     "owner": {"type": "str"},
     "encoding": {"type": "str"},
     "collation": {"type": "str"},
+    "template": {"type": "str"},
+    "extensions": {"type": "list", "elements": "str", "default": []},
+    "connection_limit": {"type": "int"},
+    "force": {"type": "bool", "default": False},
 }
 
 _USER = {
     "name": {"type": "str", "required": True},
     "host": {"type": "str", "default": "%"},
     "password": _PASSWORD,
+    "password_hash": _PASSWORD,
+    "plugin": {"type": "str"},
     "update_password": {"type": "str", "choices": ["always", "on_create"], "default": "always", "no_log": False},
+    "attributes": {"type": "list", "elements": "str", "default": []},
+    "limits": {"type": "dict", "default": {}},
+    "tls_requires": {"type": "raw"},
+    "force": {"type": "bool", "default": False},
     "state": _STATE,
 }
+
+KINDS = [
+    *("server", "database", "schema", "table", "sequence", "function", "procedure", "type", "role"),
+    *("default_tables", "default_sequences", "default_functions", "default_types", "default_schemas"),
+]
 
 _GRANT = {
     "user": {"type": "str", "required": True},
     "host": {"type": "str"},
-    "database": {"type": "str", "required": True},
-    "privileges": {"type": "list", "elements": "str", "required": True},
+    "database": {"type": "str"},
+    "schema": {"type": "str"},
+    "object_type": {"type": "str", "choices": KINDS, "default": "database"},
+    "objects": {"type": "list", "elements": "str", "default": []},
+    "privileges": {"type": "list", "elements": "str"},
+    "pattern": {"type": "bool", "default": False},
     "grant_option": {"type": "bool", "default": False},
     "state": _STATE,
 }
@@ -60,5 +84,7 @@ DB = Arguments(
         "databases": {"type": "list", "elements": "dict", "default": [], "options": _DATABASE},
         "users": {"type": "list", "elements": "dict", "default": [], "options": _USER},
         "grants": {"type": "list", "elements": "dict", "default": [], "options": _GRANT},
+        "grants_mode": {"type": "str", "choices": ["append", "exclusive", "subtract"], "default": "append"},
+        "workers": {"type": "int", "default": 4},
     }
 ).merge(CONNECTION)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Union
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import SECRET, Secret
@@ -15,17 +15,34 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
 
 @dataclass(frozen=True)
 class Credential:
-    """Where a statement has what the server keeps of a password; made just before it is sent."""
+    """Where a statement has what the server keeps of a password; made just before it is sent.
+
+    Made from ``password``, or ``hash`` as it was given; neither for a plugin that needs none.
+    """
 
     grantee: Grantee
     plugin: str
-    password: Secret
+    password: Secret | None = None
+    hash: Secret | None = None
 
     def __str__(self) -> str:
         return f"'{SECRET}'"
 
+    @property
+    def is_empty(self) -> bool:
+        return self.password is None and self.hash is None
 
-Statement = tuple[Union[str, Credential], ...]
+
+@dataclass(frozen=True)
+class Statement:
+    """``database`` is where PostgreSQL has to run it, empty for wherever the administrator is."""
+
+    pieces: tuple[str | Credential, ...]
+    database: str = ""
+
+    def __str__(self) -> str:
+        """As users see it."""
+        return "".join(str(piece) for piece in self.pieces)
 
 
 @dataclass(frozen=True)
@@ -41,19 +58,43 @@ class AlterDatabase:
 
 @dataclass(frozen=True)
 class OpenDatabase:
-    """PostgreSQL: let connections in, once those who shouldn't come are locked out."""
+    """PostgreSQL: let connections in, once those who shouldn't come are locked out.
 
+    ``heir`` is the owner who gets the schema public, where the server doesn't give it by itself.
+    """
+
+    name: str
+    heir: str = ""
+    connection_limit: int = -1
+
+
+@dataclass(frozen=True)
+class AddExtension:
+    database: str
     name: str
 
 
 @dataclass(frozen=True)
 class DropDatabase:
     name: str
+    force: bool = False
 
 
 @dataclass(frozen=True)
 class CreateUser:
-    credential: Credential
+    grantee: Grantee
+    credential: Credential | None
+    attributes: Mapping[str, bool] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
+    tls: str = ""
+
+
+@dataclass(frozen=True)
+class AlterUser:
+    grantee: Grantee
+    attributes: Mapping[str, bool] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
+    tls: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +104,12 @@ class SetPassword:
 
 @dataclass(frozen=True)
 class DropUser:
+    """``heir`` gets what it owns in ``databases``, where that is to be."""
+
     grantee: Grantee
+    is_role: bool = False
+    heir: str = ""
+    databases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,17 +124,25 @@ class Grant:
 
 @dataclass(frozen=True)
 class Revoke:
+    """``grantors`` are those who gave a privilege, where the owner's word doesn't take it back."""
+
     grantee: Grantee
     target: Target
     privileges: tuple[str, ...]
     only_option: bool = False
+    grantors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 Change = Union[
-    CreateDatabase, AlterDatabase, OpenDatabase, DropDatabase, CreateUser, SetPassword, DropUser, Grant, Revoke
+    CreateDatabase,
+    AlterDatabase,
+    OpenDatabase,
+    AddExtension,
+    DropDatabase,
+    CreateUser,
+    AlterUser,
+    SetPassword,
+    DropUser,
+    Grant,
+    Revoke,
 ]
-
-
-def shown(statement: Statement) -> str:
-    """A statement as users see it."""
-    return "".join(str(piece) for piece in statement)

@@ -16,7 +16,12 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     Target,
     User,
 )
-from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import Task, WantedDatabase, WantedUser
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
+    Task,
+    WantedDatabase,
+    WantedGrant,
+    WantedUser,
+)
 
 
 class Dialect(Protocol):
@@ -30,27 +35,36 @@ class Dialect(Protocol):
     def owners_are_granted(self) -> bool:
         """Whether owning a database is to have all rights on it, and not a property of it."""
 
-    @property
-    def option_is_privilege(self) -> bool:
-        """Whether the option to grant on is a privilege of its own beside the others."""
+    def is_system_user(self, grantee: Grantee) -> bool: ...
 
-    def is_system_user(self, grantee: Grantee, state: State) -> bool: ...
+    def adapt(self, task: Task, state: State) -> Task:
+        """The task in this server's own spellings."""
 
     def check(self, task: Task, state: State) -> None:
         """Refuse names and options that this engine can't have."""
 
     def grantee(self, name: str, host: str) -> Grantee: ...
 
-    def database_target(self, name: str, grantee: Grantee, rights: Rights) -> Target: ...
-
     def new_database(self, wanted: WantedDatabase, state: State) -> Database: ...
 
     def altered_database(self, wanted: WantedDatabase, found: Database, state: State) -> Database:
         """What is to become of one that exists; raises Refused for what the server can't change in place."""
 
-    def new_user(self, wanted: WantedUser, state: State) -> User: ...
+    def plugin(self, wanted: WantedUser, found: User | None, state: State) -> str:
+        """How the user is to prove its password."""
 
     def first_rights(self, database: Database, state: State) -> Rights:
-        """The rights on a database that was created a moment ago."""
+        """The rights in a database that was created a moment ago."""
+
+    def usual_rights(self, task: Task, state: State) -> Rights:
+        """The rights that come with users who don't exist yet."""
+
+    def targets(
+        self, wanted: WantedGrant, grantee: Grantee, task: Task, state: State, rights: Rights
+    ) -> list[tuple[Target, tuple[str, ...]]]:
+        """What the grant is on, and the privileges on each."""
+
+    def options(self, target: Target, privileges: frozenset[str], state: State) -> dict[str, bool]:
+        """The privileges as they are held by somebody who may grant them on."""
 
     def render(self, change: Change) -> tuple[Statement, ...]: ...

@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, MYSQL, POSTGRESQL
-from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import Connection
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import Connection, Tls
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.home import NEXT, Home
@@ -34,6 +34,7 @@ class Endpoint:
     passwords: tuple[Secret, ...]
     database: str
     timeout: int
+    tls: Tls
     # As the user knows it, for errors.
     where: str
 
@@ -54,6 +55,7 @@ def locate(connection: Connection) -> Endpoint | str:
         passwords=(connection.password,) if connection.password else (),
         database=connection.database or "postgres",
         timeout=connection.timeout,
+        tls=connection.tls,
         where=str(connection),
     )
 
@@ -82,6 +84,7 @@ def _in_container(connection: Connection) -> Endpoint | str:
         passwords=_passwords(connection, labels, engine),
         database=connection.database or "postgres",
         timeout=connection.timeout,
+        tls=connection.tls,
         where=str(connection),
     )
 

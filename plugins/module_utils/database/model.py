@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 MYSQL, MARIADB, POSTGRESQL = "mysql", "mariadb", "postgresql"
 ALL = "ALL"
 GRANT_OPTION = "GRANT OPTION"
+# A membership in a role, and that it holds without being asked for at each login.
+MEMBER, ACTIVE = "MEMBER", "ACTIVE"
 # What is known of a user's password: it is the wanted one, it isn't, or nobody may look.
 SAME, DIFFERS, UNKNOWN = "same", "differs", "unknown"
+ROLE, LOCKED = "ROLE", "LOCKED"
 # PostgreSQL takes no connection limit of this size seriously, for there can't be so many connections (262,143): a
 # database that has it was created here, and the run died before it was opened.
 UNFINISHED = 2_000_000_417
@@ -29,22 +32,28 @@ class Grantee:
         return f"{self.name}@{self.host}" if self.host else self.name
 
 
+# No role can be called so, and MariaDB's is called so.
 PUBLIC = Grantee("PUBLIC", "")
 
 
 @dataclass(frozen=True, order=True)
 class Target:
-    """What rights are on. For MySQL and MariaDB ``database`` is a pattern, as the server keeps it."""
+    """What rights are on. For MySQL and MariaDB ``database`` is a pattern, as the server keeps it.
+
+    A role that somebody is a member of has its name and, for MySQL, its host. Default privileges have in ``name``
+    the role whose future objects they are on.
+    """
 
     kind: str
     database: str = ""
     schema: str = ""
     name: str = ""
     column: str = ""
+    host: str = ""
 
     def __str__(self) -> str:
         words = ".".join(part for part in (self.database, self.schema, self.name, self.column) if part)
-        return f"{self.kind.replace('_', ' ')} {words}".strip()
+        return f"{self.kind.replace('_', ' ')} {words}{'@' if self.host else ''}{self.host}".strip()
 
 
 # Who may do what on what, and whether each may be granted on.
@@ -57,16 +66,48 @@ class Database:
     owner: str = ""
     encoding: str = ""
     collation: str = ""
+    template: str = ""
+    connection_limit: int = -1
     unfinished: bool = False
 
 
 @dataclass(frozen=True)
 class User:
-    """``password`` tells how the one it has compares to the one that is asked for."""
+    """``password`` tells how the one it has compares to the one that is asked for.
+
+    ``attributes`` are the words that hold, such as CREATEDB, LOCKED or ROLE. ``checked_by`` says how the password was
+    compared: with what is stored, or by a login.
+    """
 
     grantee: Grantee
     password: str = UNKNOWN
     plugin: str = ""
+    attributes: frozenset[str] = frozenset()
+    limits: Mapping[str, str] = field(default_factory=dict)
+    tls: str = "none"
+    checked_by: str = "stored"
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What PostgreSQL keeps inside a database: its extensions, and the objects that rights can be on."""
+
+    extensions: frozenset[str] = frozenset()
+    objects: frozenset[Target] = frozenset()
+    owners: Mapping[Target, Grantee] = field(default_factory=dict)
+    rights: Rights = field(default_factory=dict)
+    # What a task wrote (schema and object) to the one that is meant.
+    meant: Mapping[tuple[str, str, str], Target] = field(default_factory=dict)
+
+    def named(self, database: str) -> Inside:
+        """The same inside another database: what a copy of this one will hold."""
+        return Inside(
+            self.extensions,
+            frozenset(replace(each, database=database) for each in self.objects),
+            {replace(target, database=database): owner for target, owner in self.owners.items()},
+            {(who, replace(target, database=database)): held for (who, target), held in self.rights.items()},
+            {key: replace(target, database=database) for key, target in self.meant.items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -81,6 +122,20 @@ class State:
     databases: Mapping[str, Database] = field(default_factory=dict)
     users: Mapping[Grantee, User] = field(default_factory=dict)
     rights: Rights = field(default_factory=dict)
-    # Kind of target to the privileges that this server knows on it.
+    owners: Mapping[Target, Grantee] = field(default_factory=dict)
+    # Who granted it, where that wasn't the owner: the owner's REVOKE doesn't take it away.
+    grantors: Mapping[tuple[Grantee, Target, str], tuple[str, ...]] = field(default_factory=dict)
+    insides: Mapping[str, Inside] = field(default_factory=dict)
+    # Kind of target to the privileges that this server knows on it, and those of them it grants on one by one.
     privileges: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    dynamic: frozenset[str] = frozenset()
     collations: Mapping[str, str] = field(default_factory=dict)
+    plugins: frozenset[str] = frozenset()
+    extensions: frozenset[str] = frozenset()
+    # What is in the way of a removal: a database's or a user's, in words.
+    in_use: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    owned: Mapping[Grantee, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    # How this server reads names: database names without regard to case, ``_`` and ``%`` in grants as they are.
+    folds_case: bool = False
+    literal_patterns: bool = False
+    roles_are_active: bool = False

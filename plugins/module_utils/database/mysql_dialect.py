@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_check
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_text as text
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Change, Statement
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
+    ACTIVE,
+    GRANT_OPTION,
+    MEMBER,
+    PUBLIC,
+    ROLE,
     Database,
     Grantee,
     Rights,
@@ -18,11 +23,24 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     Target,
     User,
 )
-from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import Task, WantedDatabase, WantedUser
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
+    EXCLUSIVE,
+    Task,
+    WantedDatabase,
+    WantedGrant,
+    WantedUser,
+)
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_values import Privilege
 
 _SYSTEM_USERS = frozenset({"mysql.sys", "mysql.session", "mysql.infoschema", "mariadb.sys", "root"})
-_LONGEST_NAME = 64
-_LONGEST_HOST = 255
+# The same privilege under another name, as MariaDB takes it.
+_ALIASES = {
+    "DELETE VERSIONING ROWS": "DELETE HISTORY",
+    "REPLICATION CLIENT": "BINLOG MONITOR",
+    "REPLICATION REPLICA": "REPLICATION SLAVE",
+    "REPLICATION REPLICA ADMIN": "REPLICATION SLAVE ADMIN",
+    "REPLICA MONITOR": "SLAVE MONITOR",
+}
 
 
 @dataclass(frozen=True)
@@ -30,71 +48,101 @@ class MySQL:
     mariadb: bool = False
     system_databases: frozenset[str] = frozenset({"mysql", "information_schema", "performance_schema", "sys"})
     owners_are_granted: bool = True
-    option_is_privilege: bool = True
 
-    def is_system_user(self, grantee: Grantee, state: State) -> bool:
+    def is_system_user(self, grantee: Grantee) -> bool:
         return grantee.name in _SYSTEM_USERS
 
-    def check(self, task: Task, state: State) -> None:
-        for database in task.databases:
-            _check_name(database.name, f"{database.item}.name", _LONGEST_NAME)
-            self._check_texts(database, state)
-        longest = 128 if self.mariadb else 32
-        for user in task.users:
-            _check_name(user.name, f"{user.item}.name", longest)
-            _check_host(user.host, f"{user.item}.host")
-        for grant in task.grants:
-            _check_name(grant.user, f"{grant.item}.user", longest)
-            _check_host(grant.host, f"{grant.item}.host")
-            _check_name(grant.database, f"{grant.item}.database", _LONGEST_NAME)
+    def adapt(self, task: Task, state: State) -> Task:
+        def named(database: str) -> str:
+            return database.lower() if state.folds_case else database
 
-    def _check_texts(self, wanted: WantedDatabase, state: State) -> None:
-        if not state.reached:
-            return
-        charsets = frozenset(state.collations.values())
-        if wanted.encoding and _charset(wanted.encoding) not in charsets:
-            raise Refused(
-                f"{wanted.encoding!r} is not a character set of this server",
-                f"{wanted.item}.encoding",
-                f"It knows {', '.join(sorted(charsets))}.",
+        databases = [
+            replace(each, name=named(each.name), encoding=_charset(each.encoding), collation=each.collation.lower())
+            for each in task.databases
+        ]
+        grants = [
+            replace(
+                each,
+                database=named(each.database),
+                privileges=tuple(self._privilege(one, state) for one in each.privileges if one[0] != "USAGE"),
             )
-        if wanted.collation and wanted.collation.lower() not in state.collations:
-            raise Refused(f"{wanted.collation!r} is not a collation of this server", f"{wanted.item}.collation")
-        charset = state.collations.get(wanted.collation.lower(), "")
-        if wanted.encoding and charset not in ("", _charset(wanted.encoding)):
-            raise Refused(
-                f"{wanted.collation} is not a collation of {wanted.encoding}",
-                f"{wanted.item}.collation",
-                f"It belongs to {charset}.",
-            )
+            for each in task.grants
+        ]
+        return replace(task, databases=tuple(databases), grants=tuple(grants))
+
+    def _privilege(self, privilege: Privilege, state: State) -> Privilege:
+        name, columns = privilege
+        known = state.privileges.get("server", frozenset())
+        other = _ALIASES.get(name, "")
+        return (other if name not in known and other in known else name), columns
+
+    def check(self, task: Task, state: State) -> None:
+        mysql_check.check(task, state, self.mariadb)
 
     def grantee(self, name: str, host: str) -> Grantee:
-        # Hosts are compared without regard to case, and kept in lower case.
-        return Grantee(name, (host or "%").lower())
-
-    def database_target(self, name: str, grantee: Grantee, rights: Rights) -> Target:
-        """The server applies one row of its table only, so a grant on the name as it is counts as this one."""
-        plain, escaped = Target("database", name), Target("database", text.pattern(name))
-        return plain if not rights.get((grantee, escaped)) and rights.get((grantee, plain)) else escaped
+        if self.mariadb and name.upper() == PUBLIC.name and host in ("", "%"):
+            return PUBLIC
+        # Hosts are compared without regard to case, and kept in lower case. Roles of MariaDB have none.
+        return Grantee(name, host.lower() or ("" if self.mariadb else "%"))
 
     def new_database(self, wanted: WantedDatabase, state: State) -> Database:
-        return Database(wanted.name, encoding=_charset(wanted.encoding), collation=wanted.collation.lower())
+        return Database(wanted.name, encoding=wanted.encoding, collation=wanted.collation)
 
     def altered_database(self, wanted: WantedDatabase, found: Database, state: State) -> Database:
-        charset = _charset(wanted.encoding) or state.collations.get(wanted.collation.lower(), found.encoding)
+        charset = wanted.encoding or state.collations.get(wanted.collation, found.encoding)
         if wanted.collation:
-            return replace(found, encoding=charset, collation=wanted.collation.lower())
+            same = wanted.collation == found.collation
+            return found if same else replace(found, encoding=charset, collation=wanted.collation)
         # Another character set comes with its own collation.
         return found if charset == found.encoding else replace(found, encoding=charset, collation="")
 
-    def new_user(self, wanted: WantedUser, state: State) -> User:
-        return User(
-            self.grantee(wanted.name, wanted.host),
-            plugin="mysql_native_password" if self.mariadb else "caching_sha2_password",
-        )
+    def plugin(self, wanted: WantedUser, found: User | None, state: State) -> str:
+        usual = "mysql_native_password" if self.mariadb else "caching_sha2_password"
+        by_hash = text.plugin_of(wanted.hash.reveal()) if wanted.hash else ""
+        return wanted.plugin or by_hash or (found.plugin if found and found.plugin else usual)
 
     def first_rights(self, database: Database, state: State) -> Rights:
         return {}
+
+    def usual_rights(self, task: Task, state: State) -> Rights:
+        return {}
+
+    def targets(
+        self, wanted: WantedGrant, grantee: Grantee, task: Task, state: State, rights: Rights
+    ) -> list[tuple[Target, tuple[str, ...]]]:
+        plain = tuple(name for name, columns in wanted.privileges if not columns)
+        if wanted.object_type == "server":
+            return [(Target("server"), plain)]
+        if wanted.object_type == "role":
+            names = [MEMBER] if self.mariadb or state.roles_are_active or self._is_role(grantee, task, state) else []
+            return [(self._role(name), tuple(names or (MEMBER, ACTIVE))) for name in wanted.objects]
+        if wanted.object_type == "database":
+            strict = task.grants_mode == EXCLUSIVE
+            return [(self._database(wanted, grantee, state, {} if strict else rights), plain)]
+        return list(_inside(wanted, plain))
+
+    def _is_role(self, grantee: Grantee, task: Task, state: State) -> bool:
+        found = state.users.get(grantee)
+        named = any(user.is_role and user.name == grantee.name for user in task.users)
+        return named or bool(found and ROLE in found.attributes)
+
+    def _role(self, name: str) -> Target:
+        return Target("role", name=name, host="" if self.mariadb else "%")
+
+    def _database(self, wanted: WantedGrant, grantee: Grantee, state: State, rights: Rights) -> Target:
+        """The server applies one row of its table only, so a grant on the name as it is counts as this one."""
+        plain = Target("database", wanted.database)
+        if wanted.pattern or state.literal_patterns:
+            return plain
+        escaped = Target("database", text.pattern(wanted.database))
+        return plain if not rights.get((grantee, escaped)) and rights.get((grantee, plain)) else escaped
+
+    def options(self, target: Target, privileges: frozenset[str], state: State) -> dict[str, bool]:
+        if target.kind == "role":
+            return {name: name == MEMBER for name in privileges}
+        # One option for all that is held on a target, except for the dynamic privileges: each has its own.
+        held = {name: target.kind == "server" and name in state.dynamic for name in privileges}
+        return held if held and all(held.values()) else {**held, GRANT_OPTION: False}
 
     def render(self, change: Change) -> tuple[Statement, ...]:
         return text.render(change, self.mariadb)
@@ -106,15 +154,14 @@ def _charset(given: str) -> str:
     return "utf8mb3" if charset == "utf8" else charset
 
 
-def _check_name(name: str, where: str, longest: int) -> None:
-    if len(name) > longest:
-        raise InvalidParameter(f"has {len(name)} characters, and the server takes {longest}", where, "Shorten it.")
-    if name.endswith(" "):
-        raise InvalidParameter("ends with a space, which the server would cut off", where, "Choose another one.")
-    if any(ord(character) > 0xFFFF for character in name):
-        raise InvalidParameter("holds a character that the server's names can't (above U+FFFF)", where)
-
-
-def _check_host(host: str, where: str) -> None:
-    if len(host) > _LONGEST_HOST or any(character in "'\"`\\@ " or ord(character) < 33 for character in host):
-        raise InvalidParameter(f"{host!r} is not a host or a pattern of hosts", where, "Write it like % or 10.0.0.%.")
+def _inside(wanted: WantedGrant, plain: tuple[str, ...]) -> list[tuple[Target, tuple[str, ...]]]:
+    """Tables with their columns, and routines. A table's name is never a pattern."""
+    found: dict[Target, list[str]] = {}
+    for name in wanted.objects:
+        whole = Target(wanted.object_type, wanted.database, name=name)
+        if plain or not wanted.privileges:
+            found[whole] = list(plain)
+        for privilege, columns in wanted.privileges:
+            for column in columns:
+                found.setdefault(Target("column", wanted.database, name=name, column=column), []).append(privilege)
+    return [(target, tuple(names)) for target, names in found.items()]

@@ -5,14 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
+from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_accounts as accounts
 from ansible_collections.flatrun.infra.plugins.module_utils.database import passwords
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
+    ACTIVE,
     DIFFERS,
+    GRANT_OPTION,
+    MARIADB,
+    MEMBER,
     SAME,
     UNKNOWN,
     Database,
@@ -23,41 +28,87 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_dialect import MySQL
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_session import Session
-from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import Task
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, Task, WantedUser
 
-# Columns of the server's tables whose names aren't those of the privileges.
-_NAMED = {"CREATE TMP TABLE": "CREATE TEMPORARY TABLES", "GRANT": "GRANT OPTION"}
-_OPTION = "GRANT OPTION"
+# What the server's own tables call by another name.
+_NAMED = {
+    "CREATE TMP TABLE": "CREATE TEMPORARY TABLES",
+    "DELETE VERSIONING ROWS": "DELETE HISTORY",
+    "GRANT": GRANT_OPTION,
+}
+_KNOWN = """
+SELECT TABLE_NAME AS place, COLUMN_NAME AS name, COLUMN_TYPE AS kind FROM information_schema.COLUMNS
+WHERE TABLE_SCHEMA = 'mysql' AND TABLE_NAME IN ('db', 'tables_priv', 'columns_priv', 'procs_priv')
+AND COLUMN_NAME LIKE '%priv'
+"""
+_DEFINED = """
+SELECT DEFINER AS who, 'routine' AS kind, ROUTINE_SCHEMA AS place, ROUTINE_NAME AS name
+FROM information_schema.ROUTINES WHERE DEFINER IN %(who)s
+UNION ALL SELECT DEFINER, 'view', TABLE_SCHEMA, TABLE_NAME FROM information_schema.VIEWS WHERE DEFINER IN %(who)s
+UNION ALL SELECT DEFINER, 'trigger', TRIGGER_SCHEMA, TRIGGER_NAME FROM information_schema.TRIGGERS
+WHERE DEFINER IN %(who)s
+UNION ALL SELECT DEFINER, 'event', EVENT_SCHEMA, EVENT_NAME FROM information_schema.EVENTS WHERE DEFINER IN %(who)s
+"""
+Found = dict[tuple[Grantee, Target], dict[str, bool]]
 
 
-@dataclass
 class Observer:
     """Reads the state; remembers which password belonged to what is stored, for comparing is what takes time."""
 
-    session: Session
-    task: Task
-    mariadb: bool
-    compared: dict[tuple[bytes, Secret], bool | None] = field(default_factory=dict)
+    def __init__(self, session: Session, task: Task) -> None:
+        self.session, self.task = session, task
+        self.mariadb = session.engine == MARIADB
+        self.dialect = MySQL(self.mariadb)
+        self.compared: dict[tuple[str, bytes, Secret], bool | None] = {}
+        owners = {database.owner for database in task.databases if database.owner}
+        self.names = sorted({user.name for user in task.users} | {grant.user for grant in task.grants} | owners)
 
     def look(self) -> State:
-        names = sorted({user.name for user in self.task.users} | self._granted())
-        accounts = self._accounts(names)
-        columns = self.session.rows("SHOW COLUMNS FROM mysql.db")
-        known = frozenset(filter(None, (_privilege(column["Field"]) for column in columns)))
+        known = self._known()
+        variables = self._variables()
+        users = self._users()
+        dynamic = frozenset(name for name in known["server"] if "_" in name and not self.mariadb)
         return State(
             engine=self.session.engine,
             version=self.session.version,
             administrator=self.session.endpoint.user,
             databases=self._databases(),
-            users=accounts,
-            rights=self._rights(names),
-            privileges={"database": known - {_OPTION}},
+            users=users,
+            rights=self._rights(users, dynamic) if self.names else {},
+            privileges=known,
+            dynamic=dynamic,
             collations=self._collations(),
+            plugins=self._plugins(),
+            in_use=self._in_use(),
+            owned=self._owned(users),
+            folds_case=variables.get("lower_case_table_names", "0") != "0",
+            literal_patterns=variables.get("partial_revokes", "OFF") == "ON",
+            roles_are_active=variables.get("activate_all_roles_on_login", "OFF") == "ON",
         )
 
-    def _granted(self) -> set[str]:
-        owners = {database.owner for database in self.task.databases if database.owner}
-        return {grant.user for grant in self.task.grants} | owners
+    def _variables(self) -> dict[str, str]:
+        names = ("lower_case_table_names", "partial_revokes", "activate_all_roles_on_login")
+        rows = self.session.rows("SHOW VARIABLES WHERE Variable_name IN %s", (names,))
+        return {row["Variable_name"]: row["Value"] for row in rows}
+
+    def _known(self) -> dict[str, frozenset[str]]:
+        """The privileges of each kind of target, in the server's own words."""
+        found: dict[str, set[str]] = {"database": set(), "table": set(), "column": set(), "procedure": set()}
+        kinds = {"Table_priv": "table", "Proc_priv": "procedure"}
+        for row in self.session.rows(_KNOWN):
+            if row["place"] == "db":
+                found["database"].add(privilege(row["name"][: -len("_priv")]))
+            elif row["place"] == "columns_priv" or row["name"] in kinds:
+                words = re.findall(r"'([^']+)'", row["kind"])
+                found[kinds.get(row["name"], "column")] |= {privilege(word) for word in words}
+        listed = {row["Privilege"].upper() for row in self.session.rows("SHOW PRIVILEGES")}
+        found["server"] = listed - {"PROXY", "USAGE"}
+        # MariaDB grants this one on a routine too, but keeps it nowhere, so a restart takes it away.
+        found["procedure"] -= {"SHOW CREATE ROUTINE"}
+        found["function"] = found["procedure"]
+        return {kind: frozenset(names - {GRANT_OPTION}) for kind, names in found.items()} | {
+            "role": frozenset({MEMBER, ACTIVE})
+        }
 
     def _databases(self) -> dict[str, Database]:
         rows = self.session.rows(
@@ -67,59 +118,151 @@ class Observer:
         return {row["name"]: Database(row["name"], "", row["charset"], row["collation"]) for row in rows}
 
     def _collations(self) -> dict[str, str]:
+        # MariaDB's newer collations are for several character sets, so their full name has the set's in front.
+        column = "FULL_COLLATION_NAME" if self.mariadb and self.session.version >= (10, 10) else "COLLATION_NAME"
         rows = self.session.rows(
-            "SELECT COLLATION_NAME AS name, CHARACTER_SET_NAME AS charset"
+            f"SELECT COLLATION_NAME AS short, {column} AS name, CHARACTER_SET_NAME AS charset"
             " FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY"
         )
-        found = {str(row["name"]): str(row["charset"]) for row in rows}
-        if self.mariadb:
-            # MariaDB's newer collations are one for several character sets, with the short name alone or in full.
-            full = self.session.rows(
-                "SELECT FULL_COLLATION_NAME AS name, CHARACTER_SET_NAME AS charset"
-                " FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY"
+        return {str(row["name"]): str(row["charset"]) for row in rows}
+
+    def _plugins(self) -> frozenset[str]:
+        rows = self.session.rows(
+            "SELECT PLUGIN_NAME AS name FROM information_schema.PLUGINS"
+            " WHERE PLUGIN_TYPE = 'AUTHENTICATION' AND PLUGIN_STATUS = 'ACTIVE'"
+        )
+        return frozenset(row["name"] for row in rows)
+
+    def _users(self) -> dict[Grantee, User]:
+        if not self.names:
+            return {}
+        query = accounts.MARIADB_QUERY if self.mariadb else accounts.MYSQL_QUERY
+        rows = [accounts.read(row, self.mariadb) for row in self.session.rows(query, (self.names,))]
+        wanted = {self.dialect.grantee(user.name, user.host): user for user in self.task.users}
+        found = [(self.dialect.grantee(each.name, each.host), each) for each in rows]
+        self._compare([(each, wanted[who].password) for who, each in found if who in wanted])
+        return {
+            who: User(
+                who,
+                self._password(each, wanted.get(who)),
+                each.ways[0][0],
+                each.attributes,
+                each.limits,
+                each.tls,
             )
-            found.update({str(row["name"]): str(row["charset"]) for row in full})
-        return found
+            for who, each in found
+        }
 
-    def _accounts(self, names: Iterable[str]) -> dict[Grantee, User]:
-        wanted = {MySQL().grantee(user.name, user.host): user.password for user in self.task.users}
-        rows = self._of(names, "SELECT User, Host, plugin, CAST(authentication_string AS BINARY) AS kept", "user")
-        found = {}
-        for row in rows:
-            grantee = MySQL().grantee(row["User"], row["Host"])
-            stored = bytes(row["kept"] or b"")
-            found[grantee] = User(grantee, self._compare(row["plugin"], stored, wanted.get(grantee)), row["plugin"])
-        return found
+    def _compare(self, asked: Sequence[tuple[accounts.Account, Secret | None]]) -> None:
+        keys = [(plugin, kept, secret) for each, secret in asked if secret for plugin, kept in each.ways]
+        new = [key for key in dict.fromkeys(keys) if key not in self.compared]
+        work = [(plugin, secret.reveal().encode(), kept) for plugin, kept, secret in new]
+        self.compared.update(zip(new, passwords.matches_mysql(work)))
 
-    def _compare(self, plugin: str, stored: bytes, password: Secret | None) -> str:
-        if password is None:
+    def _password(self, found: accounts.Account, wanted: WantedUser | None) -> str:
+        if wanted and wanted.hash:
+            given = wanted.hash.reveal()
+            digest = bytes.fromhex(given[2:]) if given.startswith("0x") else given.encode()
+            return SAME if digest in [kept for _plugin, kept in found.ways] else DIFFERS
+        if not wanted or not wanted.password:
             return UNKNOWN
-        key = (stored, password)
-        if key not in self.compared:
-            self.compared[key] = passwords.matches_mysql(plugin, password.reveal().encode(), stored)
-        matches = self.compared[key]
-        return UNKNOWN if matches is None else SAME if matches else DIFFERS
+        answers = [self.compared[plugin, kept, wanted.password] for plugin, kept in found.ways]
+        return SAME if True in answers else UNKNOWN if answers == [None] else DIFFERS
 
-    def _rights(self, names: Iterable[str]) -> dict[tuple[Grantee, Target], Mapping[str, bool]]:
-        found: dict[tuple[Grantee, Target], Mapping[str, bool]] = {}
-        for row in self._of(names, "SELECT *", "db"):
-            held = [_privilege(column) for column, value in row.items() if value == "Y"]
-            key = MySQL().grantee(row["User"], row["Host"]), Target("database", row["Db"])
-            found[key] = {privilege: False for privilege in held if privilege}
+    def _rights(self, users: dict[Grantee, User], dynamic: frozenset[str]) -> Found:
+        found: Found = {}
+        self._server_rights(found, users, dynamic)
+        for row in self._of_names("SELECT * FROM mysql.db WHERE User IN %s"):
+            held = [privilege(column[: -len("_priv")]) for column, value in row.items() if value == "Y"]
+            found[self._who(row), Target("database", row["Db"])] = dict.fromkeys(held, False)
+        for row in self._of_names("SELECT * FROM mysql.tables_priv WHERE User IN %s AND Table_priv <> ''"):
+            target = Target("table", row["Db"], name=row["Table_name"])
+            found[self._who(row), target] = dict.fromkeys(_words(row["Table_priv"]), False)
+        for row in self._of_names("SELECT * FROM mysql.columns_priv WHERE User IN %s"):
+            target = Target("column", row["Db"], name=row["Table_name"], column=row["Column_name"])
+            found[self._who(row), target] = dict.fromkeys(_words(row["Column_priv"]), False)
+        for row in self._of_names("SELECT * FROM mysql.procs_priv WHERE User IN %s"):
+            target = Target(row["Routine_type"].lower(), row["Db"], name=row["Routine_name"])
+            found[self._who(row), target] = dict.fromkeys(_words(row["Proc_priv"]), False)
+        self._memberships(found)
         return found
 
-    def _of(self, names: Iterable[str], select: str, table: str) -> list[dict[str, Any]]:
-        """Rows of the accounts that the task is about; one statement however many they are."""
-        wanted = list(names)
-        if not wanted:
-            return []
-        marks = ", ".join(["%s"] * len(wanted))
-        return self.session.rows(f"{select} FROM mysql.{table} WHERE User IN ({marks})", wanted)
+    def _of_names(self, query: str) -> list[dict[str, Any]]:
+        return self.session.rows(query, (self.names,))
+
+    def _who(self, row: dict[str, Any]) -> Grantee:
+        return self.dialect.grantee(row["User"], row["Host"])
+
+    def _server_rights(self, found: Found, users: dict[Grantee, User], dynamic: frozenset[str]) -> None:
+        """Names as the server tells them; its tables have some of them as columns only."""
+        by_text = {f"'{who.name}'@'{who.host}'": who for who in users}
+        if not by_text:
+            return
+        rows = self.session.rows(
+            "SELECT GRANTEE AS who, PRIVILEGE_TYPE AS name, IS_GRANTABLE AS grantable"
+            " FROM information_schema.USER_PRIVILEGES WHERE GRANTEE IN %s",
+            (sorted(by_text),),
+        )
+        for row in rows:
+            held = found.setdefault((by_text[row["who"]], Target("server")), {})
+            name, grantable = row["name"].upper(), row["grantable"] == "YES"
+            if name in dynamic:
+                held[name] = grantable
+                continue
+            if name != "USAGE":
+                held[name] = False
+            if grantable:
+                held[GRANT_OPTION] = False
+
+    def _memberships(self, found: Found) -> None:
+        if self.mariadb:
+            for row in self._of_names("SELECT * FROM mysql.roles_mapping WHERE User IN %s"):
+                found[self._who(row), Target("role", name=row["Role"])] = {MEMBER: row["Admin_option"] == "Y"}
+            return
+        edges = self._of_names(
+            "SELECT TO_USER AS User, TO_HOST AS Host, FROM_USER AS role, FROM_HOST AS place, WITH_ADMIN_OPTION AS admin"
+            " FROM mysql.role_edges WHERE TO_USER IN %s"
+        )
+        for row in edges:
+            target = Target("role", name=row["role"], host=row["place"].lower())
+            found[self._who(row), target] = {MEMBER: row["admin"] == "Y"}
+        for row in self._of_names("SELECT * FROM mysql.default_roles WHERE USER IN %s"):
+            who = self.dialect.grantee(row["USER"], row["HOST"])
+            target = Target("role", name=row["DEFAULT_ROLE_USER"], host=row["DEFAULT_ROLE_HOST"].lower())
+            if (who, target) in found:
+                found[who, target][ACTIVE] = False
+
+    def _in_use(self) -> dict[str, tuple[str, ...]]:
+        going = [database.name for database in self.task.databases if database.state == ABSENT]
+        if not going:
+            return {}
+        place = "information_schema.PROCESSLIST" if self.mariadb else "performance_schema.processlist"
+        rows = self.session.rows(
+            f"SELECT DISTINCT DB AS place, USER AS who, HOST AS whence FROM {place}"
+            " WHERE DB IN %s AND ID <> CONNECTION_ID()",
+            (going,),
+        )
+        found: dict[str, tuple[str, ...]] = {}
+        for row in rows:
+            found[row["place"]] = (*found.get(row["place"], ()), f"{row['who']} from {row['whence']}")
+        return found
+
+    def _owned(self, users: dict[Grantee, User]) -> dict[Grantee, tuple[tuple[str, str], ...]]:
+        """What would run as a user that is gone, and so no longer run."""
+        going = {self.dialect.grantee(user.name, user.host) for user in self.task.users if user.state == ABSENT}
+        by_text = {str(who): who for who in going & set(users)}
+        found: dict[Grantee, tuple[tuple[str, str], ...]] = {}
+        for row in self.session.rows(_DEFINED, {"who": sorted(by_text)}) if by_text else ():
+            who = by_text[row["who"]]
+            found[who] = (*found.get(who, ()), (row["place"], f"the {row['kind']} {row['place']}.{row['name']}"))
+        return found
 
 
-def _privilege(column: str) -> str:
-    """``Create_view_priv`` is CREATE VIEW; empty for what is no privilege."""
-    if not column.endswith("_priv"):
-        return ""
-    words = column[: -len("_priv")].replace("_", " ").upper()
+def privilege(word: str) -> str:
+    """``Create_view`` of a column's name and ``Create View`` of a set are CREATE VIEW."""
+    words = word.replace("_", " ").upper()
     return _NAMED.get(words, words)
+
+
+def _words(kept: str) -> list[str]:
+    return [privilege(word) for word in kept.split(",") if word]

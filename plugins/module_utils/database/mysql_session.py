@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,47 +17,50 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint im
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, MYSQL
 
 # Access denied: as with a wrong password, a host that may not, or an account that is locked.
-_DENIED = (1045, 1698, 3118, 3955)
-_GONE = (2006, 2013, 2014, 2055, 1053, 1927, 4031)
+_DENIED = (1045, 1698, 3118, 3955, 4151)
+_GONE = (1053, 1927, 2006, 2013, 2014, 2055, 4031)
+_MAY_NOT = (1044, 1142, 1143, 1227, 1370)
 # So that texts and names are read as they are written here, whatever the server's own mode is.
 _MODE = "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION"
+# A statement may wait for somebody's lock, but not for ever.
 _PATIENCE = 300
 
 
 class Session:
-    """Statements, and answers as bytes: the server's tables hold what is no text in any encoding."""
+    """Statements and their answers. ``database`` is where unqualified names are looked for."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
+    def __init__(self, endpoint: Endpoint, database: str = "", patience: float = _PATIENCE) -> None:
+        self.endpoint, self.database, self.patience = endpoint, database, patience
         self.pymysql = driver("pymysql", "python3-pymysql and python3-cryptography")
         self.connection = log_in(endpoint.where, endpoint.passwords, self._open)
         version = str(self.connection.get_server_info())
         self.engine = MARIADB if "mariadb" in version.lower() else MYSQL
-        numbers = version.split("-", 1)[-1] if version.startswith("5.5.5-") else version
-        self.version = tuple(int(part) for part in numbers.split("-")[0].split(".")[:3] if part.isdigit())
+        self.text = (version.split("-", 1)[-1] if version.startswith("5.5.5-") else version).split("-")[0]
+        self.version = tuple(int(part) for part in self.text.split(".")[:3] if part.isdigit())
         if self.engine != endpoint.engine:
             self.close()
             raise Refused(
-                f"{endpoint.where} is {self.engine} {numbers.split('-')[0]}, not {endpoint.engine}",
-                "engine",
-                "Correct it.",
+                f"{endpoint.where} is {self.engine} {self.text}, not {endpoint.engine}", "engine", "Correct it."
             )
+        self._require_tls()
 
     def _open(self, password: Secret | None) -> Any:
         at = {"unix_socket": self.endpoint.socket} if self.endpoint.socket else {"host": self.endpoint.host}
         try:
             return self.pymysql.connect(
                 **at,
+                **self._tls(),
                 port=self.endpoint.port,
                 user=self.endpoint.user,
                 # Text would be sent as latin1; the server compares bytes.
                 password=password.reveal().encode() if password else b"",
+                database=self.database or None,
                 charset="utf8mb4",
                 sql_mode=_MODE,
                 autocommit=True,
                 connect_timeout=self.endpoint.timeout,
-                read_timeout=_PATIENCE,
-                write_timeout=_PATIENCE,
+                read_timeout=self.patience,
+                write_timeout=self.patience,
             )
         except self.pymysql.err.MySQLError as error:
             kind = Denied if error.args and error.args[0] in _DENIED else Unreachable
@@ -64,20 +68,39 @@ class Session:
         except (OSError, RuntimeError) as error:
             raise Unreachable(str(error)) from None
 
+    def _tls(self) -> dict[str, Any]:
+        """The driver takes TLS where the server offers it; whether it did is looked at afterwards."""
+        tls = self.endpoint.tls
+        if tls.mode == "disable" or self.endpoint.socket:
+            return {"ssl_disabled": True}
+        context = ssl.create_default_context(cafile=tls.ca or None)
+        context.check_hostname = tls.mode == "verify-full" and tls.check_hostname
+        context.verify_mode = ssl.CERT_REQUIRED if tls.mode in ("verify-ca", "verify-full") else ssl.CERT_NONE
+        if tls.certificate:
+            context.load_cert_chain(tls.certificate, tls.key or None)
+        return {"ssl": context}
+
+    def _require_tls(self) -> None:
+        if self.endpoint.tls.mode in ("disable", "prefer") or self.endpoint.socket:
+            return
+        if not self.rows("SHOW STATUS LIKE 'Ssl_cipher'")[0]["Value"]:
+            raise Refused("the server offers no TLS", "ssl_mode", "Turn it on there, or say ssl_mode: prefer.")
+
     def close(self) -> None:
         self.connection.close()
 
-    def rows(self, statement: str, arguments: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        with self._speaking(), self.connection.cursor(self.pymysql.cursors.DictCursor) as cursor:
-            cursor.execute(statement, tuple(arguments) or None)
+    def rows(self, statement: str, arguments: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
+        with self.speaking(), self.connection.cursor(self.pymysql.cursors.DictCursor) as cursor:
+            cursor.execute(statement, arguments or None)
             return list(cursor.fetchall())
 
     def run(self, statement: str) -> None:
-        with self._speaking(), self.connection.cursor() as cursor:
+        with self.speaking(), self.connection.cursor() as cursor:
             cursor.execute(statement)
 
     @contextmanager
-    def _speaking(self) -> Iterator[None]:
+    def speaking(self) -> Iterator[None]:
+        """Turn what the driver raises into one sentence."""
         try:
             yield
         except self.pymysql.err.MySQLError as error:
@@ -85,6 +108,7 @@ class Session:
             words = str(error.args[-1] if error.args else error)
             if isinstance(error, self.pymysql.err.InterfaceError) or number in _GONE:
                 raise Unreachable(f"the connection broke ({words})", self.endpoint.where, "Run again.") from None
-            raise Refused(f"the server says: {words} ({number})", self.endpoint.where) from None
+            do = f"Give {self.endpoint.user} the privilege, or log in as another one." if number in _MAY_NOT else ""
+            raise Refused(f"the server says: {words} ({number})", self.endpoint.where, do) from None
         except OSError as error:
             raise Unreachable(f"the connection broke ({error})", self.endpoint.where, "Run again.") from None

@@ -8,9 +8,13 @@ Sessions of ours have a sql_mode of their own, so a backslash always escapes in 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import (
     AlterDatabase,
+    AlterUser,
     Change,
     CreateDatabase,
     CreateUser,
@@ -23,11 +27,28 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.change impo
     Statement,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
+    ACTIVE,
     GRANT_OPTION,
+    LOCKED,
+    MEMBER,
+    PUBLIC,
+    ROLE,
     Database,
     Grantee,
     Target,
 )
+
+_HASHES = {
+    "mysql_native_password": re.compile(r"\*[0-9A-Fa-f]{40}"),
+    "caching_sha2_password": re.compile(r"\$A\$[0-9A-F]{3}\$.{63}|0x(?:[0-9A-Fa-f]{2}){70}", re.DOTALL),
+    "ed25519": re.compile(r"[A-Za-z0-9+/]{43}"),
+}
+_PLACES = {"table": "", "column": "", "procedure": "PROCEDURE ", "function": "FUNCTION "}
+
+
+def plugin_of(digest: str) -> str:
+    """The plugin that keeps passwords like this; empty for none."""
+    return next((plugin for plugin, pattern in _HASHES.items() if pattern.fullmatch(digest)), "")
 
 
 def name(text: str) -> str:
@@ -39,6 +60,8 @@ def literal(text: str) -> str:
 
 
 def account(grantee: Grantee) -> str:
+    if grantee == PUBLIC:
+        return "PUBLIC"
     return f"{literal(grantee.name)}@{literal(grantee.host)}" if grantee.host else literal(grantee.name)
 
 
@@ -48,46 +71,107 @@ def pattern(database: str) -> str:
 
 
 def _place(target: Target) -> str:
-    return f"{name(target.database)}.*"
+    if target.kind == "server":
+        return "*.*"
+    if target.kind == "database":
+        return f"{name(target.database)}.*"
+    return f"{_PLACES[target.kind]}{name(target.database)}.{name(target.name)}"
 
 
-def _privileges(change: Grant | Revoke) -> str:
-    return ", ".join(sorted(change.privileges))
+def _privileges(names: list[str], target: Target) -> str:
+    column = f" ({name(target.column)})" if target.column else ""
+    return ", ".join(f"{each}{column}" for each in names)
 
 
-def _database(verb: str, database: Database) -> Statement:
+def _database(verb: str, database: Database) -> str:
     charset = f" CHARACTER SET {literal(database.encoding)}" if database.encoding else ""
     collation = f" COLLATE {literal(database.collation)}" if database.collation else ""
-    return (f"{verb} DATABASE {name(database.name)}{charset}{collation}",)
+    return f"{verb} DATABASE {name(database.name)}{charset}{collation}"
 
 
-def _identified(verb: str, credential: Credential, mariadb: bool) -> Statement:
-    how = f"VIA {credential.plugin} USING " if mariadb else f"WITH {name(credential.plugin)} AS "
-    return (f"{verb} USER {account(credential.grantee)} IDENTIFIED {how}", credential)
+def _identified(credential: Credential, mariadb: bool) -> tuple[str | Credential, ...]:
+    if credential.is_empty:
+        return (f" IDENTIFIED {'VIA' if mariadb else 'WITH'} {credential.plugin}",)
+    how = f" IDENTIFIED VIA {credential.plugin} USING " if mariadb else f" IDENTIFIED WITH {credential.plugin} AS "
+    return (how, credential)
 
 
-def _grant(change: Grant) -> Statement:
-    option = " WITH GRANT OPTION" if GRANT_OPTION in change.privileges else ""
+def _options(attributes: Mapping[str, bool], limits: Mapping[str, str], tls: str) -> str:
+    required = tls if "'" in tls else tls.upper()
+    said = f" REQUIRE {required}" if tls else ""
+    if limits:
+        said += " WITH " + " ".join(f"{key.upper()} {value}" for key, value in sorted(limits.items()))
+    if LOCKED in attributes:
+        said += " ACCOUNT LOCK" if attributes[LOCKED] else " ACCOUNT UNLOCK"
+    return said
+
+
+def _create_user(change: CreateUser, mariadb: bool) -> Statement:
+    who = account(change.grantee)
+    if change.attributes.get(ROLE):
+        return Statement((f"CREATE ROLE {who}",))
+    identified = _identified(change.credential, mariadb) if change.credential else ()
+    return Statement((f"CREATE USER {who}", *identified, _options(change.attributes, change.limits, change.tls)))
+
+
+def _member(change: Grant, role: str) -> tuple[Statement, ...]:
+    who = account(change.grantee)
+    made = []
+    if MEMBER in change.privileges:
+        option = " WITH ADMIN OPTION" if change.privileges[MEMBER] else ""
+        made.append(Statement((f"GRANT {role} TO {who}{option}",)))
+    if ACTIVE in change.privileges:
+        # Otherwise the member would have to ask for the role each time it logs in.
+        made.append(Statement((f"ALTER USER {who} DEFAULT ROLE ALL",)))
+    return tuple(made)
+
+
+def _grant(change: Grant) -> tuple[Statement, ...]:
+    target, who = change.target, account(change.grantee)
+    if target.kind == "role":
+        return _member(change, account(Grantee(target.name, target.host)))
+    option = " WITH GRANT OPTION" if GRANT_OPTION in change.privileges or any(change.privileges.values()) else ""
     plain = sorted(privilege for privilege in change.privileges if privilege != GRANT_OPTION)
-    what = "ALL PRIVILEGES" if change.whole and plain else ", ".join(plain) or "USAGE"
-    return (f"GRANT {what} ON {_place(change.target)} TO {account(change.grantee)}{option}",)
+    # MariaDB's ALL on a routine is not all that it knows there.
+    whole = change.whole and target.kind in ("server", "database", "table")
+    what = "ALL PRIVILEGES" if whole else _privileges(plain, target) or "USAGE"
+    return (Statement((f"GRANT {what} ON {_place(target)} TO {who}{option}",)),)
+
+
+def _revoke(change: Revoke, mariadb: bool) -> tuple[Statement, ...]:
+    target, who = change.target, account(change.grantee)
+    if target.kind == "role":
+        role = account(Grantee(target.name, target.host))
+        if change.only_option and mariadb:
+            return (Statement((f"REVOKE ADMIN OPTION FOR {role} FROM {who}",)),)
+        whole = Statement((f"REVOKE {role} FROM {who}",))
+        # MySQL takes the whole membership only, so it is given anew.
+        again = Grant(change.grantee, target, {MEMBER: False, ACTIVE: False})
+        return (whole, *_member(again, role)) if change.only_option else (whole,)
+    names = [GRANT_OPTION] if change.only_option else sorted(change.privileges)
+    return (Statement((f"REVOKE {_privileges(names, target)} ON {_place(target)} FROM {who}",)),)
 
 
 def render(change: Change, mariadb: bool) -> tuple[Statement, ...]:
     if isinstance(change, CreateDatabase):
-        return (_database("CREATE", change.database),)
+        return (Statement((_database("CREATE", change.database),)),)
     if isinstance(change, AlterDatabase):
-        return (_database("ALTER", change.after),)
+        return (Statement((_database("ALTER", change.after),)),)
     if isinstance(change, DropDatabase):
-        return ((f"DROP DATABASE {name(change.name)}",),)
+        return (Statement((f"DROP DATABASE {name(change.name)}",)),)
     if isinstance(change, CreateUser):
-        return (_identified("CREATE", change.credential, mariadb),)
+        return (_create_user(change, mariadb),)
+    if isinstance(change, AlterUser):
+        options = _options(change.attributes, change.limits, change.tls)
+        return (Statement((f"ALTER USER {account(change.grantee)}{options}",)),)
     if isinstance(change, SetPassword):
-        return (_identified("ALTER", change.credential, mariadb),)
+        who = account(change.credential.grantee)
+        return (Statement((f"ALTER USER {who}", *_identified(change.credential, mariadb))),)
     if isinstance(change, DropUser):
-        return ((f"DROP USER {account(change.grantee)}",),)
+        kind = "ROLE" if change.is_role else "USER"
+        return (Statement((f"DROP {kind} {account(change.grantee)}",)),)
     if isinstance(change, Grant):
-        return (_grant(change),)
+        return _grant(change)
     if isinstance(change, Revoke):
-        return ((f"REVOKE {_privileges(change)} ON {_place(change.target)} FROM {account(change.grantee)}",),)
+        return _revoke(change, mariadb)
     raise FlatrunError(f"{type(change).__name__} is nothing that this server does")

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
@@ -14,7 +14,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import J
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_text as text
 from ansible_collections.flatrun.infra.plugins.module_utils.database import passwords
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Credential, Statement
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, State
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import State
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_observe import Observer
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_session import Session
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import Task
@@ -28,9 +28,7 @@ class MySQLWorld:
 
     def __init__(self, session: Session, task: Task) -> None:
         self.session = session
-        self.mariadb = session.engine == MARIADB
-        self.observer = Observer(session, task, self.mariadb)
-        self._thousands = 0
+        self.observer = Observer(session, task)
 
     def observe(self) -> State:
         return self.observer.look()
@@ -48,32 +46,42 @@ class MySQLWorld:
                 self.session.rows("SELECT RELEASE_LOCK(%s) AS released", (_LOCK,))
 
     def apply(self, plan: Plan, done: Journal) -> None:
-        for action in plan.actions:
-            for statement in text.render(action.detail, self.mariadb):
+        work = [(action, text.render(action.detail, self.observer.mariadb)) for action in plan.actions]
+        kept = self._digests([statement for _action, statements in work for statement in statements])
+        for action, statements in work:
+            for statement in statements:
                 try:
-                    self.session.run(self._text(statement))
+                    self.session.run(self._text(statement, kept))
                 except Refused as error:
                     raise Refused(error.what, action.target, error.do) from None
                 except FlatrunError as error:
                     raise type(error)(error.what, f"{action.target} at {error.where}", error.do) from None
             done(action)
 
-    def _text(self, statement: Statement) -> str:
-        return "".join(piece if isinstance(piece, str) else self._stored(piece) for piece in statement)
+    def _digests(self, statements: list[Statement]) -> dict[Credential, bytes]:
+        """What the server is to keep of each password, made all at once, for that is what takes time."""
+        asked = {piece: None for statement in statements for piece in statement.pieces if isinstance(piece, Credential)}
+        made = [each for each in asked if each.password]
+        thousands = self._thousands() if any(each.plugin == "caching_sha2_password" for each in made) else 0
+        work = [(each.plugin, each.password.reveal().encode(), thousands) for each in made if each.password]
+        kept = dict(zip(made, passwords.make_mysql(work)))
+        for each, digest in kept.items():
+            if each.password:
+                self.observer.compared[each.plugin, digest, each.password] = True
+        return kept
 
-    def _stored(self, credential: Credential) -> str:
-        password = credential.password.reveal().encode()
-        if credential.plugin == "caching_sha2_password":
-            stored = passwords.caching_sha2(password, self._rounds())
-        else:
-            stored = passwords.native(password)
-        self.observer.compared[stored, credential.password] = True
-        # The salt may be any byte, so MySQL takes it in hex; MariaDB's are plain ASCII, and it wants a text.
-        return text.literal(stored.decode()) if self.mariadb else f"0x{stored.hex()}"
+    def _text(self, statement: Statement, kept: Mapping[Credential, bytes]) -> str:
+        return "".join(piece if isinstance(piece, str) else self._stored(piece, kept) for piece in statement.pieces)
 
-    def _rounds(self) -> int:
-        """As many as the server itself would take, in thousands; servers that can't be told take five."""
-        if not self._thousands:
-            rows = self.session.rows("SHOW VARIABLES LIKE 'caching_sha2_password_digest_rounds'")
-            self._thousands = int(rows[0]["Value"]) // 1000 if rows else 5
-        return self._thousands
+    def _stored(self, credential: Credential, kept: Mapping[Credential, bytes]) -> str:
+        given = credential.hash.reveal() if credential.hash else ""
+        if given.startswith("0x"):
+            return given
+        digest = given.encode() or kept[credential]
+        # The salt may be any byte, so MySQL takes it in hex; MariaDB's digests are plain ASCII, and it wants a text.
+        return text.literal(digest.decode()) if self.observer.mariadb else f"0x{digest.hex()}"
+
+    def _thousands(self) -> int:
+        """Rounds, as many as the server itself would take; servers that can't be told take 5,000."""
+        rows = self.session.rows("SHOW VARIABLES LIKE 'caching_sha2_password_digest_rounds'")
+        return int(rows[0]["Value"]) // 1000 if rows else 5

@@ -15,13 +15,23 @@ import os
 import re
 import secrets
 import string
-from typing import Callable
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Callable, TypeVar
+
+from ansible_collections.flatrun.infra.plugins.module_utils.database import ed25519, saslprep
+
+Work = TypeVar("Work")
+Result = TypeVar("Result")
 
 _CRYPT = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CACHING_SHA2 = re.compile(rb"\$A\$([0-9A-F]{3})\$(.{20})(.{43})", re.DOTALL)
 _SCRAM = re.compile(rb"SCRAM-SHA-256\$(\d+):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)")
 _SALT_ALPHABET = (string.ascii_letters + string.digits).encode()
 SCRAM_ROUNDS = 4096
+# Fewer are done before the processes are there.
+_WORTH_FORKING = 16
 
 
 def native(password: bytes) -> bytes:
@@ -51,17 +61,16 @@ def _sha256_crypt(password: bytes, salt: bytes, rounds: int) -> bytes:
     digest = sha256(first).digest()
     secret = _repeated(sha256(password * len(password)).digest(), len(password))
     salted = _repeated(sha256(salt * (16 + digest[0])).digest(), len(salt))
-    # What surrounds the digest repeats after 42 rounds (2 x 3 x 7), so it is put together once.
-    around = []
-    for number in range(42):
-        middle = (salted if number % 3 else b"") + (secret if number % 7 else b"")
-        around.append((b"", middle + secret) if number % 2 == 0 else (secret + middle, b""))
-    whole, rest = divmod(rounds, 42)
-    for _turn in range(whole):
-        for before, after in around:
-            digest = sha256(before + digest + after).digest()
-    for before, after in around[:rest]:
-        digest = sha256(before + digest + after).digest()
+    # What surrounds the digest repeats after 42 rounds (2 x 3 x 7), so it is put together once, and two by two: an
+    # even round has the digest in front, an odd one at the end.
+    pairs = []
+    for number in range(0, 42, 2):
+        even, odd = ((salted if n % 3 else b"") + (secret if n % 7 else b"") for n in (number, number + 1))
+        pairs.append((even + secret, secret + odd))
+    whole, rest = divmod(rounds // 2, 21)
+    for turn in [pairs] * whole + [pairs[:rest]]:
+        for after, before in turn:
+            digest = sha256(before + sha256(digest + after).digest()).digest()
     return _crypt_base64(digest)
 
 
@@ -84,7 +93,7 @@ def _four(high: int, middle: int, low: int, count: int) -> list[str]:
 def scram(password: str, salt: bytes = b"", rounds: int = SCRAM_ROUNDS) -> bytes:
     """A SCRAM-SHA-256 verifier as PostgreSQL keeps it (RFC 5803)."""
     salt = salt or os.urandom(16)
-    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, rounds)
+    salted = hashlib.pbkdf2_hmac("sha256", saslprep.prepare(password).encode(), salt, rounds)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
     server = hmac.digest(salted, b"Server Key", "sha256")
     salt, stored, server = (base64.b64encode(part) for part in (salt, stored, server))
@@ -101,22 +110,66 @@ def _matches_caching_sha2(password: bytes, stored: bytes) -> bool:
     return found is not None and hmac.compare_digest(caching_sha2(password, int(found[1], 16), found[2]), stored)
 
 
+_MAKES: dict[str, Callable[[bytes, int], bytes]] = {
+    "mysql_native_password": lambda password, _thousands: native(password),
+    "caching_sha2_password": caching_sha2,
+    "ed25519": lambda password, _thousands: ed25519.public_key(password),
+}
 _MATCHES: dict[str, Callable[[bytes, bytes], bool]] = {
     "mysql_native_password": lambda password, stored: hmac.compare_digest(native(password), stored.upper()),
     "caching_sha2_password": _matches_caching_sha2,
+    "ed25519": lambda password, stored: hmac.compare_digest(ed25519.public_key(password), stored),
 }
 
 
-def matches_mysql(plugin: str, password: bytes, stored: bytes) -> bool | None:
-    """Whether it is the account's password; None for a plugin that this can't be told of."""
+def _make_one(work: tuple[str, bytes, int]) -> bytes:
+    plugin, password, thousands = work
+    return _MAKES[plugin](password, thousands)
+
+
+def _match_one(work: tuple[str, bytes, bytes]) -> bool | None:
+    plugin, password, stored = work
     compare = _MATCHES.get(plugin)
     return compare(password, stored) if compare else None
 
 
-def matches_postgresql(password: str, user: str, stored: str) -> bool:
-    """Whether it is the role's password, of which the server keeps a SCRAM verifier or an MD5 digest."""
+def make_mysql(work: Sequence[tuple[str, bytes, int]]) -> list[bytes]:
+    """What is to be kept of each password; each with its plugin, and thousands of rounds for those that have them."""
+    return side_by_side(_make_one, work)
+
+
+def matches_mysql(work: Sequence[tuple[str, bytes, bytes]]) -> list[bool | None]:
+    """Whether each is the password that was kept; None for a plugin that this can't be told of."""
+    return side_by_side(_match_one, work)
+
+
+def side_by_side(compute: Callable[[Work], Result], work: Sequence[Work]) -> list[Result]:
+    """Compute in one process for each processor. They are forked: one that is started anew can't import a payload."""
+    processors = len(os.sched_getaffinity(0))
+    if len(work) < _WORTH_FORKING or processors < 2:
+        return [compute(each) for each in work]
+    with ProcessPoolExecutor(processors, mp_context=get_context("fork")) as pool:
+        return list(pool.map(compute, work, chunksize=len(work) // (processors * 2) + 1))
+
+
+def _make_scram(password: str) -> bytes:
+    return scram(password)
+
+
+def make_postgresql(work: Sequence[str]) -> list[bytes]:
+    return side_by_side(_make_scram, work)
+
+
+def _match_postgresql(work: tuple[str, str, str]) -> bool:
+    """PostgreSQL keeps a SCRAM verifier or an MD5 digest."""
+    password, user, stored = work
     found = _SCRAM.fullmatch(stored.encode())
     if found:
         salt = base64.b64decode(found[2])
         return hmac.compare_digest(scram(password, salt, int(found[1])), stored.encode())
     return hmac.compare_digest(md5(password.encode(), user.encode()), stored.encode())
+
+
+def matches_postgresql(work: Sequence[tuple[str, str, str]]) -> list[bool]:
+    """Whether each is the password of its user, of which this is stored."""
+    return side_by_side(_match_postgresql, work)

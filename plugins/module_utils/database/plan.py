@@ -12,24 +12,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action, Plan, reach
-from ansible_collections.flatrun.infra.plugins.module_utils.database import guards
+from ansible_collections.flatrun.infra.plugins.module_utils.database import guards, plan_users
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import (
+    AddExtension,
     AlterDatabase,
     CreateDatabase,
-    CreateUser,
-    Credential,
     DropDatabase,
-    DropUser,
     OpenDatabase,
-    SetPassword,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.dialect import Dialect
 from ansible_collections.flatrun.infra.plugins.module_utils.database.engines import DIALECTS
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import DIFFERS, Database, State
-from ansible_collections.flatrun.infra.plugins.module_utils.database.rights import Ledger, plan_rights
-from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, ALWAYS, PRESENT, Task
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import POSTGRESQL, Database, Inside, State
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_rights import Ledger, Settlement
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, PRESENT, Task, WantedDatabase
 
 REASON = "every database, user and grant is as asked"
+# From here on a database's owner owns its schema public by itself.
+_OWNS_PUBLIC = (15,)
 
 
 def plan(task: Task, state: State) -> Plan:
@@ -39,84 +38,85 @@ def plan(task: Task, state: State) -> Plan:
     if dialect is None:
         # Nothing tells which engine it will be, so no statement can be foreseen.
         return Plan(missing)
+    task = dialect.adapt(task, state)
     guards.check(task, state, dialect)
     ledger = Ledger(state.rights)
-    actions = [
-        *missing,
-        *_users(task, state, dialect),
-        *_databases(task, state, dialect, ledger),
-        *plan_rights(task, state, dialect, ledger),
-        *_openings(task, state),
-        *_drops(task, state),
-    ]
-    return Plan(tuple(actions), REASON)
+    for inside in state.insides.values():
+        ledger.add(inside.rights)
+    ledger.add(dialect.usual_rights(task, state))
+    return Plan(
+        (
+            *missing,
+            *plan_users.arrivals(task, state, dialect),
+            *_databases(task, state, dialect, ledger),
+            *_arrange(task, state, Settlement(task, state, dialect, ledger)),
+            *_drops(task, state),
+            *plan_users.departures(task, state, dialect),
+        ),
+        REASON,
+    )
 
 
-def _users(task: Task, state: State, dialect: Dialect) -> Iterator[Action]:
-    for wanted in task.users:
-        grantee = dialect.grantee(wanted.name, wanted.host)
-        found = state.users.get(grantee)
-        if wanted.state == ABSENT:
-            continue
-        target = f"user {grantee}"
-        if found is None:
-            user = dialect.new_user(wanted, state)
-            assert wanted.password is not None  # guards.check has seen to it
-            credential = Credential(grantee, user.plugin, wanted.password)
-            yield Action(
-                "create", target, "it does not exist", wanted.item, None, _shown_user(), CreateUser(credential)
-            )
-        elif wanted.password and wanted.update_password == ALWAYS and found.password == DIFFERS:
-            credential = Credential(grantee, found.plugin, wanted.password)
-            yield Action(
-                "set_password",
-                target,
-                "its password is another",
-                wanted.item,
-                {"password": "(another)"},
-                _shown_user(),
-                SetPassword(credential),
-            )
+def _arrange(task: Task, state: State, settlement: Settlement) -> Iterator[Action]:
+    """A new database is opened when its rights are set; only then can anything be done inside."""
+    actions = list(settlement.actions())
+    inner = [action for action in actions if _is_inside(action)]
+    yield from (action for action in actions if not _is_inside(action))
+    yield from _openings(task, state)
+    yield from _extensions(task, state)
+    yield from inner
 
 
-def _shown_user() -> dict[str, str]:
-    return {"password": "(secret)"}
+def _is_inside(action: Action) -> bool:
+    return action.detail.target.kind not in ("server", "database", "role")
 
 
 def _databases(task: Task, state: State, dialect: Dialect, ledger: Ledger) -> Iterator[Action]:
     for wanted in task.databases:
-        found = state.databases.get(wanted.name)
-        target = f"database {wanted.name}"
         if wanted.state == ABSENT:
             continue
+        found = state.databases.get(wanted.name)
+        target = f"database {wanted.name}"
         if found is None:
             made = dialect.new_database(wanted, state)
             ledger.add(dialect.first_rights(made, state))
-            yield Action(
-                "create", target, "it does not exist", wanted.item, None, _shown_database(made), CreateDatabase(made)
-            )
+            after = _shown_database(made)
+            yield Action("create", target, "it does not exist", wanted.item, None, after, CreateDatabase(made))
             continue
-        after = dialect.altered_database(wanted, found, state)
-        if after != found:
-            if after.owner != found.owner:
-                ledger.hand_over(wanted.name, found.owner, after.owner)
-            before, then = _shown_database(found), _shown_database(after)
-            differing = [key for key in then if then[key] != before.get(key)]
-            reason = "; ".join(f"its {key} is {before.get(key) or 'unset'}, not {then[key]}" for key in differing)
-            yield Action("alter", target, reason, wanted.item, before, then, AlterDatabase(found, after))
+        altered = dialect.altered_database(wanted, found, state)
+        if altered != found:
+            if altered.owner != found.owner:
+                ledger.hand_over(wanted.name, found.owner, altered.owner)
+            yield _alteration(wanted, found, altered)
+
+
+def _alteration(wanted: WantedDatabase, found: Database, after: Database) -> Action:
+    before, then = _shown_database(found), _shown_database(after)
+    differing = sorted(key for key in {*before, *then} if then.get(key) != before.get(key))
+    reason = "; ".join(f"its {key.replace('_', ' ')} is {before.get(key, 'unset')}" for key in differing)
+    return Action("alter", f"database {wanted.name}", reason, wanted.item, before, then, AlterDatabase(found, after))
 
 
 def _shown_database(database: Database) -> dict[str, str]:
-    facts = {"owner": database.owner, "encoding": database.encoding, "collation": database.collation}
+    limit = database.connection_limit
+    facts = {
+        "owner": database.owner,
+        "encoding": database.encoding,
+        "collation": database.collation,
+        "template": database.template,
+        "connection_limit": str(limit) if limit >= 0 else "",
+    }
     return {key: value for key, value in facts.items() if value}
 
 
 def _openings(task: Task, state: State) -> Iterator[Action]:
-    if state.engine != "postgresql":
+    if state.engine != POSTGRESQL:
         return
     for wanted in task.databases:
         found = state.databases.get(wanted.name)
         if wanted.state == PRESENT and (found is None or found.unfinished):
+            heir = wanted.owner if state.version[:1] < _OWNS_PUBLIC else ""
+            change = OpenDatabase(wanted.name, heir, -1 if wanted.connection_limit is None else wanted.connection_limit)
             yield Action(
                 "open",
                 f"database {wanted.name}",
@@ -124,20 +124,26 @@ def _openings(task: Task, state: State) -> Iterator[Action]:
                 wanted.item,
                 {"connections": "refused"},
                 {"connections": "allowed"},
-                OpenDatabase(wanted.name),
+                change,
             )
+
+
+def _extensions(task: Task, state: State) -> Iterator[Action]:
+    for wanted in task.databases:
+        found = state.databases.get(wanted.name)
+        there = wanted.name if found else wanted.template or "template1"
+        present = state.insides.get(there, Inside()).extensions
+        for name in wanted.extensions if wanted.state == PRESENT else ():
+            if name not in present:
+                target = f"extension {name} of database {wanted.name}"
+                change = AddExtension(wanted.name, name)
+                yield Action("create", target, "it is not there", wanted.item, None, {"extension": name}, change)
 
 
 def _drops(task: Task, state: State) -> Iterator[Action]:
     for wanted in task.databases:
         found = state.databases.get(wanted.name)
         if wanted.state == ABSENT and found:
+            change = DropDatabase(wanted.name, wanted.force)
             target = f"database {wanted.name}"
-            yield Action(
-                "drop", target, "it exists", wanted.item, _shown_database(found), None, DropDatabase(wanted.name)
-            )
-    dialect = DIALECTS[state.engine]
-    for user in task.users:
-        grantee = dialect.grantee(user.name, user.host)
-        if user.state == ABSENT and grantee in state.users:
-            yield Action("drop", f"user {grantee}", "it exists", user.item, _shown_user(), None, DropUser(grantee))
+            yield Action("drop", target, "it exists", wanted.item, _shown_database(found), None, change)

@@ -5,15 +5,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.database import postgresql_check as checking
 from ansible_collections.flatrun.infra.plugins.module_utils.database import postgresql_text as text
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Change, Statement
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
+    MEMBER,
     PUBLIC,
+    ROLE,
     Database,
     Grantee,
+    Inside,
     Rights,
     State,
     Target,
@@ -23,98 +28,190 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import
     PRESENT,
     Task,
     WantedDatabase,
+    WantedGrant,
     WantedUser,
 )
 
-_LONGEST_NAME = 63
-_DATABASE_PRIVILEGES = frozenset({"CONNECT", "CREATE", "TEMPORARY"})
 _EVERYBODYS = {"CONNECT": False, "TEMPORARY": False}
+_EVERYBODYS_FUTURE = {"default_functions": "EXECUTE", "default_types": "USAGE"}
+TEMPLATE = "template1"
+
+
+def privileges(version: tuple[int, ...]) -> dict[str, frozenset[str]]:
+    """Section 5.8 of the manual, as of PostgreSQL 15; 17 has MAINTAIN as well."""
+    table = {"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"}
+    table |= {"MAINTAIN"} if version >= (17,) else set()
+    known = {
+        "database": {"CONNECT", "CREATE", "TEMPORARY"},
+        "schema": {"CREATE", "USAGE"},
+        "table": table,
+        "column": {"SELECT", "INSERT", "UPDATE", "REFERENCES"},
+        "sequence": {"SELECT", "UPDATE", "USAGE"},
+        "function": {"EXECUTE"},
+        "procedure": {"EXECUTE"},
+        "type": {"USAGE"},
+        "role": {MEMBER},
+    }
+    future = {f"default_{kind}s": known[kind] for kind in ("table", "sequence", "function", "type", "schema")}
+    return {kind: frozenset(names) for kind, names in {**known, **future}.items()}
+
+
+def spelled(attributes: Mapping[str, bool]) -> dict[str, bool]:
+    """What this collection calls a role is a role that may not log in."""
+    found = {word: holds for word, holds in attributes.items() if word != ROLE}
+    return {**found, "LOGIN": not attributes[ROLE]} if ROLE in attributes else found
 
 
 @dataclass(frozen=True)
 class PostgreSQL:
     system_databases: frozenset[str] = frozenset({"postgres", "template0", "template1"})
     owners_are_granted: bool = False
-    option_is_privilege: bool = False
 
-    def is_system_user(self, grantee: Grantee, state: State) -> bool:
+    def is_system_user(self, grantee: Grantee) -> bool:
         return grantee.name.startswith("pg_") or grantee.name == "postgres"
 
+    def adapt(self, task: Task, state: State) -> Task:
+        databases = [replace(each, encoding=encoding(each.encoding)) for each in task.databases]
+        users = [
+            replace(each, attributes=spelled(each.attributes) if state.reached else each.attributes)
+            for each in task.users
+        ]
+        grants = [
+            replace(
+                each,
+                privileges=tuple(
+                    ("TEMPORARY" if name == "TEMP" else name, columns) for name, columns in each.privileges
+                ),
+            )
+            for each in task.grants
+        ]
+        return replace(task, databases=tuple(databases), users=tuple(users), grants=tuple(grants))
+
     def check(self, task: Task, state: State) -> None:
-        roles = {user.name for user in task.users if user.state == PRESENT} | {each.name for each in state.users}
-        for database in task.databases:
-            _check_name(database.name, f"{database.item}.name")
-            if database.owner and state.reached and database.state == PRESENT and database.owner not in roles:
-                raise Refused(
-                    f"there is no role {database.owner}",
-                    f"{database.item}.owner",
-                    "Put it into users, or name another.",
-                )
-        for user in task.users:
-            _check_role(user.name, f"{user.item}.name")
-            _check_host(user.host, f"{user.item}.host")
-        databases = {each.name for each in task.databases if each.state == PRESENT} | {*state.databases}
-        for grant in task.grants:
-            _check_name(grant.user, f"{grant.item}.user")
-            _check_host(grant.host, f"{grant.item}.host")
-            if state.reached and grant.database not in databases:
-                raise Refused(
-                    f"there is no database {grant.database}", f"{grant.item}.database", "Put it into databases."
-                )
+        checking.check(task, state)
 
     def grantee(self, name: str, host: str) -> Grantee:
         return PUBLIC if name.upper() == PUBLIC.name else Grantee(name)
 
-    def database_target(self, name: str, grantee: Grantee, rights: Rights) -> Target:
-        return Target("database", name)
-
     def new_database(self, wanted: WantedDatabase, state: State) -> Database:
-        return Database(wanted.name, wanted.owner, encoding(wanted.encoding), wanted.collation, unfinished=True)
+        limit = -1 if wanted.connection_limit is None else wanted.connection_limit
+        return Database(
+            wanted.name, wanted.owner, wanted.encoding, wanted.collation, wanted.template, limit, unfinished=True
+        )
 
     def altered_database(self, wanted: WantedDatabase, found: Database, state: State) -> Database:
-        for key, asked in (("encoding", encoding(wanted.encoding)), ("collation", wanted.collation)):
-            present = getattr(found, key)
+        for key in ("encoding", "collation"):
+            asked, present = getattr(wanted, key), getattr(found, key)
             if asked and asked != present:
                 raise Refused(
                     f"{wanted.name} has {present}, and PostgreSQL can't change that of a database that exists",
                     f"{wanted.item}.{key}",
                     "Move its content to a new one, or leave this out.",
                 )
-        return replace(found, owner=wanted.owner or found.owner)
+        # The limit of one that isn't finished is its mark, until it is opened.
+        asked_limit = None if found.unfinished else wanted.connection_limit
+        limit = found.connection_limit if asked_limit is None else asked_limit
+        return replace(found, owner=wanted.owner or found.owner, connection_limit=limit)
 
-    def new_user(self, wanted: WantedUser, state: State) -> User:
-        return User(Grantee(wanted.name), plugin="scram-sha-256")
+    def plugin(self, wanted: WantedUser, found: User | None, state: State) -> str:
+        by_hash = checking.scheme(wanted.hash.reveal()) if wanted.hash else ""
+        return wanted.plugin or by_hash or "scram-sha-256"
 
     def first_rights(self, database: Database, state: State) -> Rights:
         target = Target("database", database.name)
         owner = Grantee(database.owner or state.administrator)
-        return {(PUBLIC, target): _EVERYBODYS, (owner, target): dict.fromkeys(_DATABASE_PRIVILEGES, True)}
+        everything = dict.fromkeys(privileges(state.version)["database"], True)
+        inside = state.insides.get(database.template or TEMPLATE, Inside()).named(database.name)
+        return {(PUBLIC, target): _EVERYBODYS, (owner, target): everything, **inside.rights}
+
+    def usual_rights(self, task: Task, state: State) -> Rights:
+        """Everybody may run a new role's future functions, and use its types."""
+        found: dict[tuple[Grantee, Target], dict[str, bool]] = {}
+        for grant in task.grants:
+            usual = _EVERYBODYS_FUTURE.get(grant.object_type)
+            for target, _names in self.targets(grant, PUBLIC, task, state, {}) if usual and not grant.schema else ():
+                if usual and Grantee(target.name) not in state.users:
+                    found[PUBLIC, target] = {usual: False}
+        return found
+
+    def targets(
+        self, wanted: WantedGrant, grantee: Grantee, task: Task, state: State, rights: Rights
+    ) -> list[tuple[Target, tuple[str, ...]]]:
+        plain = tuple(name for name, columns in wanted.privileges if not columns)
+        kind = wanted.object_type
+        if kind == "database":
+            return [(Target(kind, wanted.database), plain)]
+        if kind == "role":
+            return [(Target(kind, name=name), plain) for name in wanted.objects]
+        if kind.startswith("default_"):
+            owners = wanted.objects or (self._owner(wanted.database, task, state),)
+            return [(Target(kind, wanted.database, wanted.schema, name), plain) for name in owners]
+        schema = wanted.schema or "public"
+        if kind == "schema":
+            return [(self._present(wanted, Target(kind, wanted.database, schema), task, state), plain)]
+        return self._objects(wanted, schema, plain, task, state)
+
+    def _objects(
+        self, wanted: WantedGrant, schema: str, plain: tuple[str, ...], task: Task, state: State
+    ) -> list[tuple[Target, tuple[str, ...]]]:
+        inside = inside_of(wanted.database, task, state)
+        kind = wanted.object_type
+        if not wanted.objects:
+            self._present(wanted, Target("schema", wanted.database, schema), task, state)
+            every = sorted(each for each in inside.objects if each.kind == kind and each.schema == schema)
+            return [(target, plain) for target in every]
+        found: dict[Target, list[str]] = {}
+        for name in wanted.objects:
+            meant = inside.meant.get((kind, schema, name), Target(kind, wanted.database, schema, name))
+            target = self._present(wanted, meant, task, state)
+            if plain:
+                found[target] = list(plain)
+            for privilege, columns in wanted.privileges:
+                for column in columns:
+                    found.setdefault(replace(target, kind="column", column=column), []).append(privilege)
+        return [(target, tuple(names)) for target, names in found.items()]
+
+    def _present(self, wanted: WantedGrant, target: Target, task: Task, state: State) -> Target:
+        inside = inside_of(wanted.database, task, state)
+        if state.reached and target not in inside.objects:
+            key = "schema" if target.kind == "schema" else "objects"
+            raise Refused(f"there is no {target}", f"{wanted.item}.{key}", "Create it, or name one that exists.")
+        return target
+
+    def _owner(self, database: str, task: Task, state: State) -> str:
+        named = next((each.owner for each in task.databases if each.name == database and each.owner), "")
+        found = state.databases.get(database)
+        return named or (found.owner if found else state.administrator)
+
+    def options(self, target: Target, privileges: frozenset[str], state: State) -> dict[str, bool]:
+        return dict.fromkeys(privileges, True)
 
     def render(self, change: Change) -> tuple[Statement, ...]:
         return text.render(change)
+
+
+def inside_of(database: str, task: Task, state: State) -> Inside:
+    """What is in a database, or will be, as a copy of its template."""
+    if database in state.insides:
+        return state.insides[database]
+    template = next((each.template for each in task.databases if each.name == database), "") or TEMPLATE
+    return state.insides.get(template, Inside()).named(database)
+
+
+def looked_into(task: Task, present: Mapping[str, Database]) -> set[str]:
+    """The databases whose inside the task is about; for one that is to come, its template."""
+    named = {grant.database for grant in task.grants if grant.object_type not in ("database", "role", "server")} | {
+        each.name for each in task.databases if each.extensions and each.state == PRESENT
+    }
+    templates = {each.name: each.template or TEMPLATE for each in task.databases if each.state == PRESENT}
+    # One that was left closed can't be looked into, and is as its template still.
+    closed = {name for name in named if name in present and present[name].unfinished}
+    return {name for name in named if name in present} - closed | {
+        templates[name] for name in named if name in templates and (name not in present or name in closed)
+    }
 
 
 def encoding(given: str) -> str:
     """The name by which the server tells it: UTF-8 and utf8 are UTF8."""
     plain = given.upper().replace("-", "").replace("_", "")
     return {"UNICODE": "UTF8", "SQLASCII": "SQL_ASCII"}.get(plain, plain)
-
-
-def _check_name(name: str, where: str) -> None:
-    size = len(name.encode())
-    if size > _LONGEST_NAME:
-        # The server would cut it off and take what is left.
-        raise InvalidParameter(f"has {size} bytes, and PostgreSQL takes {_LONGEST_NAME}", where, "Shorten it.")
-
-
-def _check_role(name: str, where: str) -> None:
-    _check_name(name, where)
-    if name.startswith("pg_") or name.lower() in ("public", "none"):
-        raise InvalidParameter(f"{name!r} is a name that PostgreSQL keeps to itself", where, "Choose another one.")
-
-
-def _check_host(host: str, where: str) -> None:
-    if host not in ("", "%"):
-        raise InvalidParameter(
-            "a role of PostgreSQL has no host", where, "Leave it out; pg_hba.conf says who comes from where."
-        )

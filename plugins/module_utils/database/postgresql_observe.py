@@ -1,16 +1,21 @@
 # Copyright: flatrun.infra contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a PostgreSQL server holds, read with a constant number of statements."""
+"""What a PostgreSQL server holds, read with a constant number of statements, and one in each database of interest."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from dataclasses import replace
+from typing import Any
 
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.database import passwords
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     DIFFERS,
+    MEMBER,
     POSTGRESQL,
     PUBLIC,
     SAME,
@@ -22,72 +27,203 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     Target,
     User,
 )
+from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_check import scheme
+from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_dialect import looked_into, privileges
+from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_inside import look_inside
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_session import Session
-from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import Task
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, EXCLUSIVE, Task, WantedUser
 
 _DATABASES = """
 SELECT d.datname, r.rolname, pg_encoding_to_char(d.encoding), d.datcollate, d.datconnlimit
 FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
 """
+_ATTRIBUTES = {
+    "SUPERUSER": "rolsuper",
+    "CREATEDB": "rolcreatedb",
+    "CREATEROLE": "rolcreaterole",
+    "INHERIT": "rolinherit",
+    "LOGIN": "rolcanlogin",
+    "REPLICATION": "rolreplication",
+    "BYPASSRLS": "rolbypassrls",
+}
+_ROLES = f"""
+SELECT rolname, {{password}}, rolconnlimit::text, coalesce(rolvaliduntil::text, 'infinity'),
+ARRAY[{", ".join(_ATTRIBUTES.values())}] FROM {{table}}
+"""
 # NULL means the default. An owner may grant on what it has, which the list itself doesn't tell.
 _RIGHTS = """
-SELECT d.datname, coalesce(r.rolname, ''), a.privilege_type, bool_or(a.is_grantable OR a.grantee = d.datdba)
+SELECT d.datname, o.rolname, coalesce(r.rolname, ''), a.privilege_type,
+bool_or(a.is_grantable OR a.grantee = d.datdba), array_agg(g.rolname) FILTER (WHERE a.grantor <> d.datdba)
 FROM pg_database d
+JOIN pg_roles o ON o.oid = d.datdba
 CROSS JOIN LATERAL aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
 LEFT JOIN pg_roles r ON r.oid = a.grantee
-WHERE d.datname = ANY(%s)
-GROUP BY 1, 2, 3
+LEFT JOIN pg_roles g ON g.oid = a.grantor
+WHERE %s OR d.datname = ANY(%s)
+GROUP BY 1, 2, 3, 4
+"""
+_MEMBERSHIPS = """
+SELECT m.rolname, r.rolname, bool_or(a.admin_option), array_agg(g.rolname) FROM pg_auth_members a
+JOIN pg_roles m ON m.oid = a.member JOIN pg_roles r ON r.oid = a.roleid LEFT JOIN pg_roles g ON g.oid = a.grantor
+WHERE m.rolname = ANY(%s) GROUP BY 1, 2
+"""
+_IN_USE = """
+SELECT DISTINCT datname, usename, coalesce(nullif(application_name, ''), host(client_addr), 'its socket')
+FROM pg_stat_activity WHERE datname = ANY(%s) AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+AND NOT (usename = current_user AND application_name = 'flatrun.infra')
+"""
+_OWNED = """
+SELECT r.rolname, coalesce(d.datname, ''), s.deptype = 'o', coalesce(o.datname, ''), count(*)
+FROM pg_shdepend s JOIN pg_roles r ON s.refclassid = 'pg_authid'::regclass AND s.refobjid = r.oid
+LEFT JOIN pg_database d ON d.oid = s.dbid
+LEFT JOIN pg_database o ON s.classid = 'pg_database'::regclass AND s.objid = o.oid
+WHERE r.rolname = ANY(%s) GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """
 
 
-@dataclass
 class Observer:
     """Reads the state; remembers which password belonged to what is stored, for comparing is what takes time."""
 
-    session: Session
-    task: Task
-    compared: dict[tuple[str, Secret], bool] = field(default_factory=dict)
+    def __init__(self, session: Session, task: Task) -> None:
+        self.session, self.task = session, task
+        self.compared: dict[tuple[str, str, Secret], bool] = {}
+        self.names = sorted({user.name for user in task.users} | {grant.user for grant in task.grants})
+        self.exclusive = task.grants_mode == EXCLUSIVE
 
     def look(self) -> State:
-        return State(
+        who, reads_passwords = self.session.rows("SELECT current_user, has_table_privilege('pg_authid', 'SELECT')")[0]
+        databases = self._databases()
+        state = State(
             engine=POSTGRESQL,
             version=self.session.version,
-            administrator=str(self.session.rows("SELECT current_user")[0][0]),
-            databases=self._databases(),
-            users=self._users(),
-            rights=self._rights(),
-            privileges={"database": frozenset({"CONNECT", "CREATE", "TEMPORARY"})},
+            administrator=str(who),
+            databases=databases,
+            users=self._users(bool(reads_passwords)),
+            privileges=privileges(self.session.version),
+            collations=self._encodings(),
+            extensions=self._extensions(),
+            in_use=self._in_use(),
+            owned=self._owned(),
         )
+        return self._with_insides(self._with_rights(state))
 
     def _databases(self) -> dict[str, Database]:
-        rows = self.session.rows(_DATABASES)
         return {
-            name: Database(name, owner, encoding, collation, limit == UNFINISHED)
-            for name, owner, encoding, collation, limit in rows
+            name: Database(name, owner, encoding, collation, "", limit, limit == UNFINISHED)
+            for name, owner, encoding, collation, limit in self.session.rows(_DATABASES)
         }
 
-    def _users(self) -> dict[Grantee, User]:
-        wanted = {user.name: user.password for user in self.task.users}
-        rows = self.session.rows("SELECT rolname, rolpassword FROM pg_authid")
-        return {
-            Grantee(name): User(Grantee(name), self._compare(name, stored, wanted.get(name)), "scram-sha-256")
-            for name, stored in rows
-        }
+    def _encodings(self) -> dict[str, str]:
+        if not any(each.encoding for each in self.task.databases):
+            return {}
+        rows = self.session.rows("SELECT pg_encoding_to_char(n) FROM generate_series(0, 41) n")
+        return {name: "" for (name,) in rows if name}
 
-    def _compare(self, user: str, stored: str | None, password: Secret | None) -> str:
-        if password is None:
-            return UNKNOWN
-        if stored is None:
-            return DIFFERS
-        key = (stored, password)
-        if key not in self.compared:
-            self.compared[key] = passwords.matches_postgresql(password.reveal(), user, stored)
-        return SAME if self.compared[key] else DIFFERS
+    def _extensions(self) -> frozenset[str]:
+        if not any(each.extensions for each in self.task.databases):
+            return frozenset()
+        return frozenset(name for (name,) in self.session.rows("SELECT name FROM pg_available_extensions"))
 
-    def _rights(self) -> dict[tuple[Grantee, Target], dict[str, bool]]:
-        databases = {wanted.name for wanted in self.task.databases} | {grant.database for grant in self.task.grants}
-        found: dict[tuple[Grantee, Target], dict[str, bool]] = {}
-        for database, role, privilege, grantable in self.session.rows(_RIGHTS, (sorted(databases),)):
-            grantee = Grantee(role) if role else PUBLIC
-            found.setdefault((grantee, Target("database", database)), {})[privilege] = grantable
+    def _users(self, reads_passwords: bool) -> dict[Grantee, User]:
+        table, password = ("pg_authid", "rolpassword") if reads_passwords else ("pg_roles", "NULL")
+        rows = self.session.rows(_ROLES.format(table=table, password=password))
+        wanted = {user.name: user for user in self.task.users}
+        times = self._times()
+        stored = {name: kept for name, kept, *_rest in rows if name in wanted}
+        self._compare({name: kept for name, kept in stored.items() if kept}, wanted)
+        found = {}
+        for name, kept, limit, until, flags in rows:
+            user = wanted.get(name)
+            given = user.limits.get("valid_until", "") if user else ""
+            found[Grantee(name)] = User(
+                Grantee(name),
+                self._password(name, kept, user) if reads_passwords else self._try(name, user, bool(flags[4])),
+                scheme(kept or "") or "none",
+                frozenset(word for word, holds in zip(_ATTRIBUTES, flags) if holds),
+                # A time may be written in many ways; the same is told as the task has it.
+                {"max_user_connections": limit, "valid_until": given if times.get(given) == until else until},
+                checked_by="stored" if reads_passwords else "login",
+            )
         return found
+
+    def _times(self) -> dict[str, str]:
+        given = sorted({user.limits["valid_until"] for user in self.task.users if "valid_until" in user.limits})
+        rows = self.session.rows("SELECT t, t::timestamptz::text FROM unnest(%s) t", (given,)) if given else []
+        return dict(rows)
+
+    def _compare(self, stored: dict[str, str], wanted: dict[str, WantedUser]) -> None:
+        keys = [(name, kept, wanted[name].password) for name, kept in stored.items()]
+        new = [
+            (name, kept, secret) for name, kept, secret in keys if secret and (name, kept, secret) not in self.compared
+        ]
+        work = [(secret.reveal(), name, kept) for name, kept, secret in new]
+        self.compared.update(zip(new, passwords.matches_postgresql(work)))
+
+    def _password(self, name: str, stored: str | None, wanted: WantedUser | None) -> str:
+        if wanted and wanted.hash:
+            return SAME if stored == wanted.hash.reveal() else DIFFERS
+        if not wanted or not wanted.password:
+            return UNKNOWN
+        return SAME if stored and self.compared[name, stored, wanted.password] else DIFFERS
+
+    def _try(self, name: str, wanted: WantedUser | None, may_log_in: bool) -> str:
+        """Where nobody may see what is stored, as in a cloud, the user's own login tells."""
+        if not wanted or not wanted.password or not may_log_in:
+            return UNKNOWN
+        endpoint = replace(self.session.endpoint, user=name, passwords=(wanted.password,))
+        with suppress(FlatrunError), closing(Session(endpoint)):
+            return SAME
+        return DIFFERS
+
+    def _in_use(self) -> dict[str, tuple[str, ...]]:
+        going = [database.name for database in self.task.databases if database.state == ABSENT]
+        found: dict[str, tuple[str, ...]] = {}
+        for database, user, whence in self.session.rows(_IN_USE, (going,)) if going else ():
+            found[database] = (*found.get(database, ()), f"{user} from {whence}")
+        return found
+
+    def _owned(self) -> dict[Grantee, tuple[tuple[str, str], ...]]:
+        """For each role where it has something, and what it owns there; nothing where it only has rights."""
+        going = {user.name for user in self.task.users if user.state == ABSENT}
+        names = sorted(going | (set(self.names) if self.exclusive else set()))
+        found: dict[Grantee, tuple[tuple[str, str], ...]] = {}
+        for role, place, owns, database, count in self.session.rows(_OWNED, (names,)) if names else ():
+            what = f"database {database}" if database else f"{count} objects in database {place}"
+            found[Grantee(role)] = (*found.get(Grantee(role), ()), (place, what if owns else ""))
+        return found
+
+    def _with_rights(self, state: State) -> State:
+        named = {each.name for each in self.task.databases} | {grant.database for grant in self.task.grants}
+        rights: dict[tuple[Grantee, Target], dict[str, bool]] = {}
+        grantors: dict[tuple[Grantee, Target, str], tuple[str, ...]] = {}
+        owners: dict[Target, Grantee] = {}
+        for database, owner, role, name, grantable, others in self.session.rows(
+            _RIGHTS, (self.exclusive, sorted(named))
+        ):
+            grantee, target = Grantee(role) if role else PUBLIC, Target("database", database)
+            owners[target] = Grantee(owner)
+            rights.setdefault((grantee, target), {})[name] = grantable
+            if others:
+                grantors[grantee, target, name] = tuple(others)
+        for member, role, admin, others in self._memberships():
+            grantee, target = Grantee(member), Target("role", name=role)
+            rights[grantee, target] = {MEMBER: admin}
+            # Before PostgreSQL 16 there is one grant of a membership, whoever made it.
+            if self.session.version >= (16,):
+                grantors[grantee, target, MEMBER] = tuple(others)
+        return replace(state, rights=rights, grantors=grantors, owners=owners)
+
+    def _memberships(self) -> list[tuple[Any, ...]]:
+        return self.session.rows(_MEMBERSHIPS, (self.names,)) if self.names else []
+
+    def _with_insides(self, state: State) -> State:
+        places: Iterable[str] = looked_into(self.task, state.databases)
+        if self.exclusive:
+            places = {*places, *(place for owned in state.owned.values() for place, _what in owned if place)}
+        insides = {}
+        grantors = dict(state.grantors)
+        for place in sorted(places):
+            with closing(Session(self.session.endpoint, place)) as session:
+                insides[place], others = look_inside(session, self.task)
+                grantors.update(others)
+        return replace(state, insides=insides, grantors=grantors)

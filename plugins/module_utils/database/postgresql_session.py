@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -17,8 +17,12 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint im
 # Read as they are written here, whatever the server, the database or the role has as its default.
 _SETTINGS = "-c standard_conforming_strings=on -c client_min_messages=warning -c search_path=pg_catalog"
 
+_DENIED = ("authentication failed", "no password supplied", "no pg_hba.conf entry", "is not permitted to log in")
+
 
 class Session:
+    """Statements and their answers, each committed by itself but within ``transaction``."""
+
     def __init__(self, endpoint: Endpoint, database: str = "") -> None:
         self.endpoint, self.database = endpoint, database or endpoint.database
         self.psycopg2 = driver("psycopg2", "python3-psycopg2")
@@ -36,25 +40,33 @@ class Session:
                 dbname=self.database,
                 password=password.reveal() if password else "",
                 connect_timeout=self.endpoint.timeout,
+                **self._tls(),
                 application_name="flatrun.infra",
                 client_encoding="UTF8",
                 options=_SETTINGS,
             )
         except self.psycopg2.OperationalError as error:
             words = " ".join(str(error).split())
-            kind = Denied if "authentication failed" in words or "no password supplied" in words else Unreachable
+            kind = Denied if any(each in words for each in _DENIED) else Unreachable
             raise kind(words) from None
+
+    def _tls(self) -> dict[str, str]:
+        """libpq does it all by itself; it takes an address for verify-full as the certificate has it."""
+        tls = self.endpoint.tls
+        mode = "verify-ca" if tls.mode == "verify-full" and not tls.check_hostname else tls.mode
+        files = {"sslrootcert": tls.ca, "sslcert": tls.certificate, "sslkey": tls.key}
+        return {"sslmode": mode, **{key: path for key, path in files.items() if path}}
 
     def close(self) -> None:
         self.connection.close()
 
-    def rows(self, statement: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with self._speaking(), self.connection.cursor() as cursor:
-            cursor.execute(statement, tuple(arguments) or None)
+    def rows(self, statement: str, arguments: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+        with self.speaking(), self.connection.cursor() as cursor:
+            cursor.execute(statement, arguments or None)
             return list(cursor.fetchall())
 
     def run(self, statement: str) -> None:
-        with self._speaking(), self.connection.cursor() as cursor:
+        with self.speaking(), self.connection.cursor() as cursor:
             cursor.execute(statement)
 
     @contextmanager
@@ -73,7 +85,7 @@ class Session:
                     self.run("ROLLBACK")
 
     @contextmanager
-    def _speaking(self) -> Iterator[None]:
+    def speaking(self) -> Iterator[None]:
         try:
             yield
         except (self.psycopg2.OperationalError, self.psycopg2.InterfaceError) as error:

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
+from collections.abc import Mapping
+
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import (
+    AddExtension,
     AlterDatabase,
+    AlterUser,
     Change,
     CreateDatabase,
     CreateUser,
+    Credential,
     DropDatabase,
     DropUser,
     Grant,
@@ -19,7 +23,16 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.change impo
     SetPassword,
     Statement,
 )
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import PUBLIC, UNFINISHED, Database, Grantee
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
+    PUBLIC,
+    UNFINISHED,
+    Database,
+    Grantee,
+    Target,
+)
+
+_LIMITS = {"max_user_connections": "CONNECTION LIMIT", "valid_until": "VALID UNTIL"}
+_ROUTINES = ("function", "procedure")
 
 
 def name(text: str) -> str:
@@ -34,53 +47,177 @@ def role(grantee: Grantee) -> str:
     return "PUBLIC" if grantee == PUBLIC else name(grantee.name)
 
 
-def _create(database: Database) -> Statement:
+def _one(text: str, database: str = "") -> tuple[Statement, ...]:
+    return (Statement((text,), database),)
+
+
+def _create(database: Database) -> str:
     """Closed to everybody, and marked in the same statement, so that it is known again wherever a run dies."""
     options = [f"OWNER {name(database.owner)}"] if database.owner else []
     options += [f"ENCODING {literal(database.encoding)}"] if database.encoding else []
     options += [f"LOCALE {literal(database.collation)}"] if database.collation else []
     # Another encoding or locale than template1's can only be had from the template without texts.
-    options += ["TEMPLATE template0"] if database.encoding or database.collation else []
+    other = "template0" if database.encoding or database.collation else ""
+    template = database.template or other
+    options += [f"TEMPLATE {name(template)}"] if template else []
     options += ["ALLOW_CONNECTIONS false", f"CONNECTION LIMIT {UNFINISHED}"]
-    return (f"CREATE DATABASE {name(database.name)} {' '.join(options)}",)
+    return f"CREATE DATABASE {name(database.name)} {' '.join(options)}"
 
 
-def _privileges(change: Grant | Revoke) -> str:
-    return ", ".join(sorted(change.privileges))
+def _alter(change: AlterDatabase) -> tuple[Statement, ...]:
+    before, after = change.before, change.after
+    statements: list[str] = []
+    if after.owner != before.owner:
+        statements.append(f"ALTER DATABASE {name(after.name)} OWNER TO {name(after.owner)}")
+    if after.connection_limit != before.connection_limit:
+        statements.append(f"ALTER DATABASE {name(after.name)} CONNECTION LIMIT {after.connection_limit}")
+    return tuple(Statement((statement,)) for statement in statements)
 
 
-def _grants(change: Grant) -> tuple[Statement, ...]:
+def _open(change: OpenDatabase) -> tuple[Statement, ...]:
+    """The mark goes last."""
+    place, limit = name(change.name), change.connection_limit
+    if not change.heir:
+        return _one(f"ALTER DATABASE {place} ALLOW_CONNECTIONS true CONNECTION LIMIT {limit}")
+    return (
+        Statement((f"ALTER DATABASE {place} ALLOW_CONNECTIONS true",)),
+        Statement((f"ALTER SCHEMA public OWNER TO {name(change.heir)}",), change.name),
+        Statement((f"ALTER DATABASE {place} CONNECTION LIMIT {limit}",)),
+    )
+
+
+def _extension(change: AddExtension) -> tuple[Statement, ...]:
+    """Into the schema that everybody finds, unless the extension has one of its own."""
+    return (
+        *_one("SET LOCAL search_path = public", change.database),
+        *_one(f"CREATE EXTENSION {name(change.name)} CASCADE", change.database),
+        *_one("SET LOCAL search_path = pg_catalog", change.database),
+    )
+
+
+def _options(attributes: Mapping[str, bool], limits: Mapping[str, str]) -> str:
+    words = [word if holds else f"NO{word}" for word, holds in sorted(attributes.items())]
+    for key, value in sorted(limits.items()):
+        words.append(f"{_LIMITS[key]} {literal(value) if key == 'valid_until' else value}")
+    return "".join(f" {word}" for word in words)
+
+
+def _create_user(change: CreateUser) -> Statement:
+    attributes = {"LOGIN": True, **change.attributes}
+    start = f"CREATE ROLE {role(change.grantee)}{_options(attributes, change.limits)}"
+    password: tuple[str | Credential, ...] = (" PASSWORD ", change.credential) if change.credential else ()
+    return Statement((start, *password))
+
+
+def _drop_user(change: DropUser) -> tuple[Statement, ...]:
+    """What it owns goes to the heir; then only its rights are left to be dropped, in each database for itself."""
+    who = role(change.grantee)
+    statements = []
+    for database in change.databases:
+        if change.heir:
+            statements.append(Statement((f"REASSIGN OWNED BY {who} TO {name(change.heir)}",), database))
+        statements.append(Statement((f"DROP OWNED BY {who}",), database))
+    return (*statements, Statement((f"DROP ROLE {who}",)))
+
+
+def _place(target: Target) -> str:
+    if target.kind == "database":
+        return f"DATABASE {name(target.database)}"
+    if target.kind == "schema":
+        return f"SCHEMA {name(target.schema)}"
+    if target.kind in _ROUTINES:
+        # Its arguments are the server's own words for types, and need no quotes.
+        routine, _bracket, arguments = target.name.rpartition("(")
+        return f"ROUTINE {name(target.schema)}.{name(routine)}({arguments}"
+    kind = "TABLE" if target.kind == "column" else target.kind.upper()
+    return f"{kind} {name(target.schema)}.{name(target.name)}"
+
+
+def _around(target: Target) -> tuple[str, str]:
+    """What stands before GRANT and REVOKE, and what they are on."""
+    if not target.kind.startswith("default_"):
+        return "", _place(target)
+    schema = f" IN SCHEMA {name(target.schema)}" if target.schema else ""
+    future = target.kind.removeprefix("default_").upper()
+    return f"ALTER DEFAULT PRIVILEGES FOR ROLE {name(target.name)}{schema} ", future
+
+
+def _listed(names: list[str], target: Target) -> str:
+    column = f" ({name(target.column)})" if target.column else ""
+    return ", ".join(f"{each}{column}" for each in names)
+
+
+def _inner(target: Target) -> str:
+    return "" if target.kind in ("database", "role") else target.database
+
+
+def _grant(change: Grant) -> tuple[Statement, ...]:
     """One statement for what may be granted on, one for the rest."""
+    target, who = change.target, role(change.grantee)
+    if target.kind == "role":
+        option = " WITH ADMIN OPTION" if any(change.privileges.values()) else ""
+        return _one(f"GRANT {name(target.name)} TO {who}{option}")
     made: list[Statement] = []
-    for option in (False, True):
-        some = sorted(privilege for privilege, grantable in change.privileges.items() if grantable == option)
+    before, place = _around(target)
+    for grantable in (False, True):
+        some = sorted(privilege for privilege, holds in change.privileges.items() if holds == grantable)
         if some:
-            what = "ALL" if change.whole and len(some) == len(change.privileges) else ", ".join(some)
-            tail = " WITH GRANT OPTION" if option else ""
-            place = f"DATABASE {name(change.target.database)}"
-            made.append((f"GRANT {what} ON {place} TO {role(change.grantee)}{tail}",))
+            whole = change.whole and len(some) == len(change.privileges) and target.kind != "column"
+            what = "ALL" if whole else _listed(some, target)
+            tail = " WITH GRANT OPTION" if grantable else ""
+            made += _one(f"{before}GRANT {what} ON {place} TO {who}{tail}", _inner(target))
     return tuple(made)
 
 
-def render(change: Change) -> tuple[Statement, ...]:
+def _revoke(change: Revoke) -> tuple[Statement, ...]:
+    """Once as the owner, and once more as each grantor whose grant the owner's word leaves alone."""
+    target, who = change.target, role(change.grantee)
+    if target.kind == "role":
+        option = "ADMIN OPTION FOR " if change.only_option else ""
+        by = sorted({grantor for grantors in change.grantors.values() for grantor in grantors})
+        start = f"REVOKE {option}{name(target.name)} FROM {who}"
+        return tuple(Statement((f"{start} GRANTED BY {name(grantor)}",)) for grantor in by) or _one(start)
+    option = "GRANT OPTION FOR " if change.only_option else ""
+    before, place = _around(target)
+    made = [
+        *_one(
+            f"{before}REVOKE {option}{_listed(list(change.privileges), target)} ON {place} FROM {who}", _inner(target)
+        )
+    ]
+    grantors = sorted({grantor for some in change.grantors.values() for grantor in some})
+    for grantor in grantors:
+        names = sorted(privilege for privilege, some in change.grantors.items() if grantor in some)
+        made += _one(f"SET LOCAL ROLE {name(grantor)}", _inner(target))
+        made += _one(f"REVOKE {option}{_listed(names, target)} ON {place} FROM {who}", _inner(target))
+        made += _one("RESET ROLE", _inner(target))
+    return tuple(made)
+
+
+def _on_database(
+    change: CreateDatabase | AlterDatabase | OpenDatabase | AddExtension | DropDatabase,
+) -> tuple[Statement, ...]:
     if isinstance(change, CreateDatabase):
-        return (_create(change.database),)
+        return _one(_create(change.database))
     if isinstance(change, AlterDatabase):
-        return ((f"ALTER DATABASE {name(change.after.name)} OWNER TO {name(change.after.owner)}",),)
+        return _alter(change)
     if isinstance(change, OpenDatabase):
-        return ((f"ALTER DATABASE {name(change.name)} ALLOW_CONNECTIONS true CONNECTION LIMIT -1",),)
-    if isinstance(change, DropDatabase):
-        return ((f"DROP DATABASE {name(change.name)}",),)
+        return _open(change)
+    if isinstance(change, AddExtension):
+        return _extension(change)
+    return _one(f"DROP DATABASE {name(change.name)}{' WITH (FORCE)' if change.force else ''}")
+
+
+def render(change: Change) -> tuple[Statement, ...]:
     if isinstance(change, CreateUser):
-        return ((f"CREATE ROLE {role(change.credential.grantee)} LOGIN PASSWORD ", change.credential),)
+        return (_create_user(change),)
+    if isinstance(change, AlterUser):
+        return _one(f"ALTER ROLE {role(change.grantee)}{_options(change.attributes, change.limits)}")
     if isinstance(change, SetPassword):
-        return ((f"ALTER ROLE {role(change.credential.grantee)} PASSWORD ", change.credential),)
+        return (Statement((f"ALTER ROLE {role(change.credential.grantee)} PASSWORD ", change.credential)),)
     if isinstance(change, DropUser):
-        return ((f"DROP ROLE {role(change.grantee)}",),)
+        return _drop_user(change)
     if isinstance(change, Grant):
-        return _grants(change)
+        return _grant(change)
     if isinstance(change, Revoke):
-        option = "GRANT OPTION FOR " if change.only_option else ""
-        place = f"DATABASE {name(change.target.database)}"
-        return ((f"REVOKE {option}{_privileges(change)} ON {place} FROM {role(change.grantee)}",),)
-    raise FlatrunError(f"{type(change).__name__} is nothing that this server does")
+        return _revoke(change)
+    return _on_database(change)

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from itertools import groupby
+from queue import SimpleQueue
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action, Plan
@@ -28,13 +31,19 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import
 # Any number will do, as long as it is always the same.
 _LOCK = 0x666C617472756E
 _PATIENCE = "60s"
+# What two that grant at once do to each other; the loser's transaction is gone, and can be done anew.
+_COLLISIONS = ("tuple concurrently updated", "deadlock detected", "could not serialize access")
+_ATTEMPTS = 10
+_SIDE_BY_SIDE, _STEP_BY_STEP = "\0side by side", "\0step by step"
+Work = tuple[Action, tuple[Statement, ...]]
+Digests = Mapping[Credential, str]
 
 
 class PostgreSQLWorld:
-    """Observes, and does what can be undone in one transaction; databases come and go by themselves."""
+    """Observes, and does what can be undone in transactions; databases come and go by themselves."""
 
     def __init__(self, session: Session, task: Task) -> None:
-        self.session = session
+        self.session, self.task = session, task
         self.observer = Observer(session, task)
 
     def observe(self) -> State:
@@ -57,38 +66,111 @@ class PostgreSQLWorld:
                 self.session.run(f"SELECT pg_advisory_unlock({_LOCK})")
 
     def apply(self, plan: Plan, done: Journal) -> None:
-        for alone, actions in groupby(plan.actions, _stands_alone):
-            if alone:
-                for action in actions:
-                    self._do(action)
-                    done(action)
+        work = [(action, text.render(action.detail)) for action in plan.actions]
+        digests = self._digests([statement for _action, statements in work for statement in statements])
+        for place, some in groupby(work, _place):
+            group = list(some)
+            if place == _SIDE_BY_SIDE:
+                self._side_by_side(group, digests, done)
+            elif place == _STEP_BY_STEP:
+                self._step_by_step(group, digests, done)
+            elif place:
+                with closing(Session(self.session.endpoint, place)) as session:
+                    _together(session, group, digests, done)
             else:
-                self._together(list(actions), done)
+                _together(self.session, group, digests, done)
 
-    def _together(self, actions: Sequence[Action], done: Journal) -> None:
-        with self.session.transaction():
-            for action in actions:
-                self._do(action)
-        for action in actions:
+    def _side_by_side(self, group: Sequence[Work], digests: Digests, done: Journal) -> None:
+        """Databases are made of files, and several at once are made faster; nothing else is done beside that."""
+        workers = min(self.task.workers, len(group))
+        sessions: SimpleQueue[Session] = SimpleQueue()
+        sessions.put(self.session)
+        more = [Session(self.session.endpoint) for _worker in range(workers - 1)]
+        for each in more:
+            sessions.put(each)
+
+        def work(one: Work) -> None:
+            session = sessions.get()
+            try:
+                _do(session, one, digests)
+            finally:
+                sessions.put(session)
+
+        try:
+            with ThreadPoolExecutor(workers) as pool:
+                jobs = [(action, pool.submit(work, (action, statements))) for action, statements in group]
+        finally:
+            for each in more:
+                each.close()
+        errors = [error for error in (job.exception() for _action, job in jobs) if error]
+        for action, job in jobs:
+            if not job.exception():
+                done(action)
+        if errors:
+            raise errors[0]
+
+    def _step_by_step(self, group: Sequence[Work], digests: Digests, done: Journal) -> None:
+        """What goes through several databases can't be one transaction."""
+        for action, statements in group:
+            for place, some in groupby(statements, lambda statement: statement.database):
+                if place:
+                    with closing(Session(self.session.endpoint, place)) as session, session.transaction():
+                        _do(session, (action, tuple(some)), digests)
+                else:
+                    _do(self.session, (action, tuple(some)), digests)
             done(action)
 
-    def _do(self, action: Action) -> None:
-        for statement in text.render(action.detail):
-            try:
-                self.session.run(self._text(statement))
-            except Refused as error:
-                raise Refused(error.what, action.target, error.do) from None
-            except FlatrunError as error:
-                raise type(error)(error.what, f"{action.target} at {error.where}", error.do) from None
+    def _digests(self, statements: Sequence[Statement]) -> dict[Credential, str]:
+        """What the server is to keep of each password, made all at once, for that is what takes time."""
+        pieces = dict.fromkeys(piece for statement in statements for piece in statement.pieces)
+        asked = [piece for piece in pieces if isinstance(piece, Credential)]
+        scram = [each for each in asked if each.password and each.plugin != "md5"]
+        made = passwords.make_postgresql([each.password.reveal() for each in scram if each.password])
+        kept = {each: digest.decode() for each, digest in zip(scram, made)}
+        for each in asked:
+            if each.hash:
+                kept[each] = each.hash.reveal()
+            elif each.password:
+                name = each.grantee.name
+                kept.setdefault(each, passwords.md5(each.password.reveal().encode(), name.encode()).decode())
+                self.observer.compared[name, kept[each], each.password] = True
+        return kept
 
-    def _text(self, statement: Statement) -> str:
-        return "".join(piece if isinstance(piece, str) else self._stored(piece) for piece in statement)
 
-    def _stored(self, credential: Credential) -> str:
-        stored = passwords.scram(credential.password.reveal()).decode()
-        self.observer.compared[stored, credential.password] = True
-        return text.literal(stored)
+def _place(work: Work) -> str:
+    """Where a step is done, so that those of one place make one transaction."""
+    action, statements = work
+    if isinstance(action.detail, (CreateDatabase, DropDatabase)):
+        return _SIDE_BY_SIDE
+    places = {statement.database for statement in statements}
+    return places.pop() if len(places) == 1 else _STEP_BY_STEP
 
 
-def _stands_alone(action: Action) -> bool:
-    return isinstance(action.detail, (CreateDatabase, DropDatabase))
+def _together(session: Session, group: Sequence[Work], digests: Digests, done: Journal) -> None:
+    for attempt in range(_ATTEMPTS):
+        try:
+            with session.transaction():
+                for work in group:
+                    _do(session, work, digests)
+            break
+        except Refused as error:
+            if attempt + 1 == _ATTEMPTS or not any(each in error.what for each in _COLLISIONS):
+                raise
+            time.sleep(0.02 * (attempt + 1))
+    for action, _statements in group:
+        done(action)
+
+
+def _do(session: Session, work: Work, digests: Digests) -> None:
+    action, statements = work
+    for statement in statements:
+        try:
+            session.run("".join(_sent(piece, digests) for piece in statement.pieces))
+        except Refused as error:
+            raise Refused(error.what, action.target, error.do) from None
+        except FlatrunError as error:
+            raise type(error)(error.what, f"{action.target} at {error.where}", error.do) from None
+
+
+def _sent(piece: str | Credential, digests: Digests) -> str:
+    return piece if isinstance(piece, str) else text.literal(digests[piece])

@@ -14,7 +14,6 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import REA
 from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Journal, Room
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_session as mysql
 from ansible_collections.flatrun.infra.plugins.module_utils.database import postgresql_session as postgresql
-from ansible_collections.flatrun.infra.plugins.module_utils.database.change import shown
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint, locate
 from ansible_collections.flatrun.infra.plugins.module_utils.database.engines import DIALECTS
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import POSTGRESQL, State
@@ -74,14 +73,19 @@ def report(task: Task, state: State, done: Plan) -> dict[str, Any]:
     """The result: each item with what was done for it, and the statements with placeholders for secrets."""
     dialect = DIALECTS.get(state.engine)
     changes = [action.detail for action in done.actions if action.verb != REACH]
-    statements = [shown(statement) for change in changes for statement in dialect.render(change)] if dialect else []
+    statements = [str(statement) for change in changes for statement in dialect.render(change)] if dialect else []
     return {
         "databases": [{"name": wanted.name, **item_report(done, wanted.item)} for wanted in task.databases],
         "users": [
             {"name": wanted.name, "host": wanted.host, **item_report(done, wanted.item)} for wanted in task.users
         ],
         "grants": [
-            {"user": wanted.user, "database": wanted.database, **item_report(done, wanted.item)}
+            {
+                "user": wanted.user,
+                "object_type": wanted.object_type,
+                "database": wanted.database,
+                **item_report(done, wanted.item),
+            }
             for wanted in task.grants
         ],
         "statements": statements,

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable
@@ -13,11 +12,27 @@ from typing import Any, Callable
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, InvalidParameter
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret, parse_secret
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import ALL
+from ansible_collections.flatrun.infra.plugins.module_utils.database import spec_values as values
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import ROLE
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_values import Privilege
 
 PRESENT, ABSENT = "present", "absent"
 ALWAYS, ON_CREATE = "always", "on_create"
-_PRIVILEGE = re.compile(r"[A-Z][A-Z0-9_ ]*")
+APPEND, EXCLUSIVE, SUBTRACT = "append", "exclusive", "subtract"
+# Kinds of targets that have neither a database nor, then, a place inside of one.
+SERVER_WIDE = ("server", "role")
+_MOST_WORKERS = 32
+
+
+@dataclass(frozen=True)
+class Tls:
+    """``mode`` in libpq's words; paths are on the host that the module runs on."""
+
+    mode: str = "prefer"
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    check_hostname: bool = True
 
 
 @dataclass(frozen=True)
@@ -33,6 +48,7 @@ class Connection:
     password: Secret | None = None
     database: str = ""
     timeout: int = 10
+    tls: Tls = Tls()
     root_dir: str = "/srv/flatrun"
     # The options of the connection to the Docker engine, as given.
     docker: Mapping[str, Any] = field(default_factory=dict, compare=False)
@@ -50,6 +66,10 @@ class WantedDatabase:
     owner: str = ""
     encoding: str = ""
     collation: str = ""
+    template: str = ""
+    extensions: tuple[str, ...] = ()
+    connection_limit: int | None = None
+    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,19 +79,34 @@ class WantedUser:
     host: str = "%"
     state: str = PRESENT
     password: Secret | None = None
+    hash: Secret | None = None
+    plugin: str = ""
     update_password: str = ALWAYS
+    attributes: Mapping[str, bool] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
+    tls: str = ""
+    force: bool = False
+
+    @property
+    def is_role(self) -> bool:
+        """Whether nobody logs in as it; PostgreSQL says that by another word."""
+        return bool(self.attributes.get(ROLE)) or self.attributes.get("LOGIN") is False
 
 
 @dataclass(frozen=True)
 class WantedGrant:
-    """``host`` is empty where it is each of the user's own."""
+    """``host`` is empty where it is each of the user's own; ``objects`` is empty for all that there are."""
 
     item: str
     user: str
-    privileges: frozenset[str]
+    privileges: tuple[Privilege, ...]
     host: str = ""
     state: str = PRESENT
     database: str = ""
+    schema: str = ""
+    object_type: str = "database"
+    objects: tuple[str, ...] = ()
+    pattern: bool = False
     grant_option: bool = False
 
 
@@ -81,22 +116,28 @@ class Task:
     databases: tuple[WantedDatabase, ...] = ()
     users: tuple[WantedUser, ...] = ()
     grants: tuple[WantedGrant, ...] = ()
+    grants_mode: str = APPEND
+    workers: int = 4
 
 
 def parse(params: Mapping[str, Any]) -> Task:
     """Parameters of flatrun_db to its Spec; raises InvalidParameter naming the one that is wrong."""
     task = Task(
-        _connection(params),
+        connection(params),
         _each("databases", params, _database),
         _each("users", params, _user),
         _each("grants", params, _grant),
+        params["grants_mode"],
+        params["workers"],
     )
     names.distinct((wanted.name for wanted in task.databases), "databases", "the database")
-    names.distinct((f"{wanted.name}@{wanted.host}" for wanted in task.users), "users", "the user")
+    names.distinct((f"{wanted.name}@{wanted.host.lower()}" for wanted in task.users), "users", "the user")
+    if not 1 <= task.workers <= _MOST_WORKERS:
+        raise InvalidParameter(f"must be from 1 to {_MOST_WORKERS}", "workers")
     return task
 
 
-def _connection(params: Mapping[str, Any]) -> Connection:
+def connection(params: Mapping[str, Any]) -> Connection:
     container, host, socket = (params.get(key) or "" for key in ("container", "login_host", "login_unix_socket"))
     if not (container or host or socket):
         raise InvalidParameter(
@@ -115,8 +156,27 @@ def _connection(params: Mapping[str, Any]) -> Connection:
         password=parse_secret(password, "login_password") if password is not None else None,
         database=params.get("login_db") or "",
         timeout=params["connect_timeout"],
+        tls=_tls(params),
         root_dir=names.absolute_path(params["root_dir"], "root_dir"),
         docker=dict(params),
+    )
+
+
+def _tls(params: Mapping[str, Any]) -> Tls:
+    # With a container, the certificate is the one for the engine.
+    keys = ("ca_cert",) if params.get("container") else ("ca_cert", "client_cert", "client_key")
+    paths = {key: names.absolute_path(params[key], key) for key in keys if params.get(key)}
+    mode = params["ssl_mode"]
+    if mode in ("verify-ca", "verify-full") and "ca_cert" not in paths:
+        raise InvalidParameter(
+            f"nothing can be verified with {mode} without it", "ca_cert", "Give the file of the authority."
+        )
+    return Tls(
+        mode,
+        paths.get("ca_cert", ""),
+        paths.get("client_cert", ""),
+        paths.get("client_key", ""),
+        bool(params["check_hostname"]),
     )
 
 
@@ -125,61 +185,87 @@ def _each(key: str, params: Mapping[str, Any], parse_one: Callable[[str, Mapping
     for index, entry in enumerate(params.get(key) or []):
         item = f"{key}[{index}]"
         try:
-            parsed.append(parse_one(item, entry))
+            parsed.append(parse_one(item, {name: value for name, value in entry.items() if value is not None}))
         except FlatrunError as error:
             raise error.under(item) from None
     return tuple(parsed)
 
 
-def name(value: Any, where: str) -> str:
-    """A name as the server will have it; what each engine refuses in one is known to its own rules."""
-    if not isinstance(value, str) or not value:
-        raise InvalidParameter(f"must be a name, and {value!r} is none", where)
-    if "\0" in value or any(0xD800 <= ord(character) <= 0xDFFF for character in value):
-        raise InvalidParameter("holds NUL or half a character, which no name can", where)
-    return str(value)
-
-
 def _database(item: str, entry: Mapping[str, Any]) -> WantedDatabase:
+    limit = entry.get("connection_limit")
+    if limit is not None and not -1 <= limit < 262144:
+        raise InvalidParameter("must be from 0 to 262143, or -1 for none", "connection_limit")
     return WantedDatabase(
         item=item,
-        name=name(entry["name"], "name"),
+        name=values.name(entry["name"], "name"),
         state=entry["state"],
-        owner=name(entry["owner"], "owner") if entry.get("owner") else "",
+        owner=values.name(entry["owner"], "owner") if entry.get("owner") else "",
         encoding=names.text(entry["encoding"], "encoding") if entry.get("encoding") else "",
         collation=names.text(entry["collation"], "collation") if entry.get("collation") else "",
+        template=values.name(entry["template"], "template") if entry.get("template") else "",
+        extensions=tuple(
+            values.name(each, f"extensions[{index}]") for index, each in enumerate(entry.get("extensions") or ())
+        ),
+        connection_limit=limit,
+        force=bool(entry.get("force")),
     )
 
 
 def _user(item: str, entry: Mapping[str, Any]) -> WantedUser:
-    password = entry.get("password")
-    return WantedUser(
+    password = parse_secret(entry["password"], "password") if "password" in entry else None
+    digest = parse_secret(entry["password_hash"], "password_hash") if "password_hash" in entry else None
+    if password and digest:
+        raise InvalidParameter("is given beside password, and only one of them can hold", "password_hash")
+    wanted = WantedUser(
         item=item,
-        name=name(entry["name"], "name"),
-        host=name(entry["host"], "host"),
+        name=values.name(entry["name"], "name"),
+        host=values.name(entry["host"], "host"),
         state=entry["state"],
-        password=parse_secret(password, "password") if password is not None else None,
+        password=password,
+        hash=digest,
+        plugin=names.text(entry["plugin"], "plugin") if entry.get("plugin") else "",
         update_password=entry["update_password"],
+        attributes=values.attributes(entry.get("attributes") or []),
+        limits=values.limits(entry.get("limits") or {}),
+        tls=values.tls_requires(entry["tls_requires"]) if "tls_requires" in entry else "",
+        force=bool(entry.get("force")),
     )
+    if wanted.attributes.get(ROLE) and (password or digest):
+        raise InvalidParameter("nobody logs in as a role, so it has no password", "password", "Leave it out.")
+    return wanted
 
 
 def _grant(item: str, entry: Mapping[str, Any]) -> WantedGrant:
-    return WantedGrant(
+    kind = entry["object_type"]
+    wanted = WantedGrant(
         item=item,
-        user=name(entry["user"], "user"),
-        privileges=_privileges(entry["privileges"]),
-        host=name(entry["host"], "host") if entry.get("host") else "",
+        user=values.name(entry["user"], "user"),
+        privileges=values.privileges(entry.get("privileges"), kind),
+        host=values.name(entry["host"], "host") if entry.get("host") else "",
         state=entry["state"],
-        database=name(entry["database"], "database"),
-        grant_option=bool(entry["grant_option"]),
+        database=values.name(entry["database"], "database") if entry.get("database") else "",
+        schema=values.name(entry["schema"], "schema") if entry.get("schema") else "",
+        object_type=kind,
+        objects=values.objects(entry.get("objects") or []),
+        pattern=bool(entry.get("pattern")),
+        grant_option=bool(entry.get("grant_option")),
     )
+    _check_place(wanted)
+    return wanted
 
 
-def _privileges(values: list[str]) -> frozenset[str]:
-    found = set()
-    for index, value in enumerate(values):
-        words = " ".join(str(value).upper().split())
-        if not _PRIVILEGE.fullmatch(words):
-            raise InvalidParameter(f"{value!r} is not a privilege", f"privileges[{index}]")
-        found.add(ALL if words == "ALL PRIVILEGES" else words)
-    return frozenset(found - {ALL}) if ALL not in found else frozenset({ALL})
+def _check_place(wanted: WantedGrant) -> None:
+    """A grant says where its objects are, and nothing that has no meaning for them."""
+    kind = wanted.object_type
+    if kind in SERVER_WIDE and wanted.database:
+        raise InvalidParameter(f"a {kind} is in no database", "database", "Leave it out.")
+    if kind not in SERVER_WIDE and not wanted.database:
+        raise InvalidParameter("is needed", "database", "Name it, or say object_type: server.")
+    if kind in ("server", "database", "schema") and wanted.objects:
+        raise InvalidParameter(f"a {kind} holds no objects to be named", "objects", "Say object_type: table.")
+    if kind == "role" and not wanted.objects:
+        raise InvalidParameter("the roles to be a member of are needed", "objects")
+    if wanted.pattern and kind != "database":
+        raise InvalidParameter("only the name of a database can be a pattern", "pattern", "Leave it out.")
+    if any(columns for _name, columns in wanted.privileges) and kind != "table":
+        raise InvalidParameter("only tables have columns", "privileges", "Say object_type: table.")

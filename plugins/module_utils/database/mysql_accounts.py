@@ -1,0 +1,82 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What MySQL and MariaDB keep of an account, each in its own way, read to the same values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import LOCKED, ROLE
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_values import tls_text
+
+_LIMITS = {
+    "max_questions": "max_queries_per_hour",
+    "max_updates": "max_updates_per_hour",
+    "max_connections": "max_connections_per_hour",
+    "max_user_connections": "max_user_connections",
+}
+_COMMON = "u.User, u.Host, u.ssl_type, u.ssl_cipher, u.x509_issuer, u.x509_subject, " + ", ".join(
+    f"u.{column}" for column in _LIMITS
+)
+MYSQL_QUERY = f"""
+SELECT {_COMMON}, u.plugin, CAST(u.authentication_string AS BINARY) AS kept, u.account_locked, u.password_expired
+FROM mysql.user u WHERE u.User IN %s
+"""
+# The view mysql.user shows one way to log in; the table beneath it has all of them, and what is locked.
+MARIADB_QUERY = f"""
+SELECT {_COMMON}, u.is_role, g.Priv AS priv
+FROM mysql.user u JOIN mysql.global_priv g ON g.User = u.User AND g.Host = u.Host WHERE u.User IN %s
+"""
+
+
+@dataclass(frozen=True)
+class Account:
+    """``ways`` are the ways to log in, each a plugin with what it keeps."""
+
+    name: str
+    host: str
+    ways: tuple[tuple[str, bytes], ...]
+    attributes: frozenset[str]
+    limits: Mapping[str, str]
+    tls: str
+
+
+def read(row: Mapping[str, Any], mariadb: bool) -> Account:
+    ways, attributes = _mariadb(row) if mariadb else _mysql(row)
+    limits = {key: str(int(row[column] or 0)) for column, key in _LIMITS.items()}
+    return Account(row["User"], row["Host"], ways, attributes, limits, _tls(row))
+
+
+def _mysql(row: Mapping[str, Any]) -> tuple[tuple[tuple[str, bytes], ...], frozenset[str]]:
+    kept, locked = bytes(row["kept"] or b""), row["account_locked"] == "Y"
+    # A role is an account that nobody can log in as, because it is locked, expired and without a password.
+    role = locked and row["password_expired"] == "Y" and not kept
+    return ((row["plugin"], kept),), frozenset({ROLE, LOCKED} if role else {LOCKED} if locked else ())
+
+
+def _mariadb(row: Mapping[str, Any]) -> tuple[tuple[tuple[str, bytes], ...], frozenset[str]]:
+    facts = json.loads(row["priv"])
+    words = {ROLE} if row["is_role"] == "Y" else set()
+    words |= {LOCKED} if facts.get("account_locked") else set()
+    # The empty one among the alternatives stands for what is said beside them.
+    ways = [way if way.get("plugin") else facts for way in facts.get("auth_or") or [facts]]
+    return (
+        tuple((way.get("plugin", ""), str(way.get("authentication_string", "")).encode()) for way in ways),
+        frozenset(words),
+    )
+
+
+def _tls(row: Mapping[str, Any]) -> str:
+    kind = str(row["ssl_type"] or "").upper()
+    if kind == "SPECIFIED":
+        parts = {"cipher": "ssl_cipher", "issuer": "x509_issuer", "subject": "x509_subject"}
+        return tls_text({name: _text(row[column]) for name, column in parts.items()})
+    return {"ANY": "ssl", "X509": "x509"}.get(kind, "none")
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")

@@ -1,0 +1,123 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What MySQL and MariaDB can't have, told before anything is done."""
+
+from __future__ import annotations
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_text as text
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import LOCKED, ROLE, State
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
+    Task,
+    WantedDatabase,
+    WantedGrant,
+    WantedUser,
+)
+
+_LONGEST_NAME = 64
+_LONGEST_HOST = 255
+_KINDS = ("server", "database", "table", "procedure", "function", "role")
+_POSTGRESQL_ONLY = ("template", "extensions", "connection_limit")
+# What a password can be told from; None needs no password.
+PLUGINS = {
+    "caching_sha2_password": (False,),
+    "mysql_native_password": (False, True),
+    "ed25519": (True,),
+    "unix_socket": (True,),
+    "auth_socket": (False,),
+}
+_WITHOUT_PASSWORD = ("unix_socket", "auth_socket")
+
+
+def check(task: Task, state: State, mariadb: bool) -> None:
+    for database in task.databases:
+        _check_name(database.name, f"{database.item}.name", _LONGEST_NAME)
+        _check_texts(database, state)
+        for key in _POSTGRESQL_ONLY:
+            if getattr(database, key) not in ("", (), None):
+                raise InvalidParameter("is for PostgreSQL alone", f"{database.item}.{key}", "Leave it out.")
+    longest = 128 if mariadb else 32
+    for user in task.users:
+        _check_name(user.name, f"{user.item}.name", longest)
+        _check_host(user.host, f"{user.item}.host")
+        _check_user(user, state, mariadb)
+    for grant in task.grants:
+        _check_name(grant.user, f"{grant.item}.user", longest)
+        _check_host(grant.host, f"{grant.item}.host")
+        _check_grant(grant)
+
+
+def _check_texts(wanted: WantedDatabase, state: State) -> None:
+    if not state.reached:
+        return
+    charsets = frozenset(state.collations.values())
+    if wanted.encoding and wanted.encoding not in charsets:
+        raise Refused(
+            f"{wanted.encoding!r} is not a character set of this server",
+            f"{wanted.item}.encoding",
+            f"It knows {', '.join(sorted(charsets))}.",
+        )
+    if wanted.collation and wanted.collation not in state.collations:
+        raise Refused(f"{wanted.collation!r} is not a collation of this server", f"{wanted.item}.collation")
+    charset = state.collations.get(wanted.collation, "")
+    if wanted.encoding and charset not in ("", wanted.encoding):
+        raise Refused(
+            f"{wanted.collation} is not a collation of {wanted.encoding}",
+            f"{wanted.item}.collation",
+            f"It belongs to {charset}.",
+        )
+
+
+def _check_user(wanted: WantedUser, state: State, mariadb: bool) -> None:
+    for word in wanted.attributes:
+        if word not in (ROLE, LOCKED):
+            raise InvalidParameter(
+                f"{word} is not an attribute of this server", f"{wanted.item}.attributes", "It knows ROLE and LOCKED."
+            )
+    if "valid_until" in wanted.limits:
+        raise InvalidParameter("is for PostgreSQL alone", f"{wanted.item}.limits.valid_until", "Leave it out.")
+    plugin = wanted.plugin
+    if plugin and mariadb not in PLUGINS.get(plugin, ()):
+        known = ", ".join(name for name, servers in PLUGINS.items() if mariadb in servers)
+        raise InvalidParameter(f"{plugin!r} is not known", f"{wanted.item}.plugin", f"Take of: {known}.")
+    if state.reached and plugin and plugin not in state.plugins:
+        raise Refused(f"{plugin} is not loaded in this server", f"{wanted.item}.plugin", "Load it, or take another.")
+    if plugin in _WITHOUT_PASSWORD and (wanted.password or wanted.hash):
+        raise InvalidParameter(f"{plugin} takes no password", f"{wanted.item}.password", "Leave it out.")
+    if wanted.hash and not text.plugin_of(wanted.hash.reveal()):
+        raise InvalidParameter(
+            "is not what this server keeps of a password",
+            f"{wanted.item}.password_hash",
+            "Copy authentication_string, caching_sha2_password's in hex with 0x before.",
+        )
+
+
+def _check_grant(wanted: WantedGrant) -> None:
+    if wanted.object_type not in _KINDS:
+        raise InvalidParameter(
+            f"{wanted.object_type} is for PostgreSQL alone", f"{wanted.item}.object_type", f"Take of: {_KINDS}."
+        )
+    if wanted.schema:
+        raise InvalidParameter("is for PostgreSQL alone", f"{wanted.item}.schema", "Leave it out.")
+    if wanted.object_type in ("table", "procedure", "function") and not wanted.objects:
+        raise InvalidParameter("is needed", f"{wanted.item}.objects", "For all of them, grant on the database.")
+    longest = _LONGEST_NAME * 2 if wanted.pattern else _LONGEST_NAME
+    if wanted.database:
+        _check_name(wanted.database, f"{wanted.item}.database", longest)
+    for index, name in enumerate(wanted.objects):
+        _check_name(name, f"{wanted.item}.objects[{index}]", _LONGEST_NAME)
+
+
+def _check_name(name: str, where: str, longest: int) -> None:
+    if len(name) > longest:
+        raise InvalidParameter(f"has {len(name)} characters, and the server takes {longest}", where, "Shorten it.")
+    if name.endswith(" "):
+        raise InvalidParameter("ends with a space, which the server would cut off", where, "Choose another one.")
+    if any(ord(character) > 0xFFFF for character in name):
+        raise InvalidParameter("holds a character that the server's names can't (above U+FFFF)", where)
+
+
+def _check_host(host: str, where: str) -> None:
+    if len(host) > _LONGEST_HOST or any(character in "'\"`\\@ " or ord(character) < 33 for character in host):
+        raise InvalidParameter(f"{host!r} is not a host or a pattern of hosts", where, "Write it like % or 10.0.0.%.")

@@ -1,0 +1,293 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rights compared by what they mean: which are missing, which are too many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action
+from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Grant, Revoke
+from ansible_collections.flatrun.infra.plugins.module_utils.database.dialect import Dialect
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
+    ALL,
+    GRANT_OPTION,
+    MEMBER,
+    PUBLIC,
+    Grantee,
+    Rights,
+    State,
+    Target,
+)
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
+    ABSENT,
+    EXCLUSIVE,
+    PRESENT,
+    SUBTRACT,
+    Task,
+    WantedGrant,
+)
+
+Held = dict[str, bool]
+
+
+class Ledger:
+    """The rights as they will be at a point of the plan: those that were found, and what came before."""
+
+    def __init__(self, rights: Rights) -> None:
+        self._rights = {key: dict(held) for key, held in rights.items()}
+
+    @property
+    def rights(self) -> Rights:
+        return self._rights
+
+    def held(self, grantee: Grantee, target: Target) -> Held:
+        return self._rights.setdefault((grantee, target), {})
+
+    def add(self, rights: Rights) -> None:
+        for (grantee, target), privileges in rights.items():
+            self.held(grantee, target).update(privileges)
+
+    def hand_over(self, database: str, before: str, after: str) -> None:
+        """A new owner gets what the former one had, as PostgreSQL does it."""
+        target = Target("database", database)
+        self.held(Grantee(after), target).update(self._rights.pop((Grantee(before), target), {}))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One grant for one account on one object. ``option`` is the item's own, ``known`` what the server knows there."""
+
+    item: str
+    grantee: Grantee
+    target: Target
+    privileges: Mapping[str, bool]
+    known: frozenset[str]
+    taken: bool
+    option: bool
+
+
+class Settlement:
+    """Goes through the grants of a task, one after the other, each upon what those before it leave."""
+
+    def __init__(self, task: Task, state: State, dialect: Dialect, ledger: Ledger) -> None:
+        self.task, self.state, self.dialect, self.ledger = task, state, dialect, ledger
+        self.grants = [*self._of_owners(), *task.grants]
+        self.coming: dict[str, list[Grantee]] = {}
+        self.going: set[Grantee] = set()
+        for user in task.users:
+            grantee = dialect.grantee(user.name, "" if user.is_role else user.host)
+            if user.state == PRESENT:
+                self.coming.setdefault(user.name, []).append(grantee)
+            else:
+                self.going.add(grantee)
+        self.present: dict[str, list[Grantee]] = {}
+        for grantee in sorted(state.users):
+            self.present.setdefault(grantee.name, []).append(grantee)
+        self.wanted: dict[tuple[Grantee, Target], Held] = {}
+        self.items: dict[Grantee, str] = {}
+
+    def actions(self) -> Iterator[Action]:
+        yield from self._lock_out()
+        asked = [one for wanted in self.grants for one in self._asked(wanted)]
+        if self.task.grants_mode == EXCLUSIVE:
+            yield from self._surplus()
+        for one in asked:
+            yield from self._take(one) if one.taken else self._give(one)
+
+    def _asked(self, wanted: WantedGrant) -> Iterator[Asked]:
+        """What a grant means for each account and each object."""
+        taken = wanted.state == ABSENT or self.task.grants_mode == SUBTRACT
+        for grantee in self._grantees(wanted):
+            self.items.setdefault(grantee, wanted.item)
+            for target, names in self.dialect.targets(wanted, grantee, self.task, self.state, self.ledger.rights):
+                known = self.state.privileges.get(target.kind, frozenset())
+                meant = expand(wanted, frozenset(names), known, target)
+                option = wanted.grant_option and not taken
+                privileges = self.dialect.options(target, meant, self.state) if option else dict.fromkeys(meant, False)
+                if not taken:
+                    sought = self.wanted.setdefault((grantee, target), {})
+                    sought.update(
+                        {name: sought.get(name, False) or grantable for name, grantable in privileges.items()}
+                    )
+                yield Asked(wanted.item, grantee, target, privileges, known, taken, wanted.grant_option)
+
+    def _of_owners(self) -> list[WantedGrant]:
+        """Where a database has no owner of its own, being its owner is to have all rights on it."""
+        if not self.dialect.owners_are_granted:
+            return []
+        return [
+            WantedGrant(item=wanted.item, user=wanted.owner, privileges=((ALL, ()),), database=wanted.name)
+            for wanted in self.task.databases
+            if wanted.owner and wanted.state == PRESENT
+        ]
+
+    def _lock_out(self) -> Iterator[Action]:
+        """PostgreSQL lets everybody into a new database; into ours come those who are granted it."""
+        named = {
+            wanted.database
+            for wanted in self.task.grants
+            if wanted.user.upper() == PUBLIC.name and wanted.object_type == "database"
+        }
+        for wanted in self.task.databases:
+            found = self.state.databases.get(wanted.name)
+            target = Target("database", wanted.name)
+            public = self.ledger.held(PUBLIC, target)
+            new = wanted.state == PRESENT and (found is None or found.unfinished)
+            if new and public and wanted.name not in named:
+                change = Revoke(PUBLIC, target, tuple(sorted(public)))
+                why = "a new database is for those who are granted it"
+                yield _action(wanted.item, change, dict(public), {}, why, frozenset())
+                public.clear()
+
+    def _grantees(self, wanted: WantedGrant) -> list[Grantee]:
+        """The accounts that are meant: of the host that is said, else the user's own of the task or of the server."""
+        plain = self.dialect.grantee(wanted.user, wanted.host)
+        if wanted.host or plain == PUBLIC:
+            meant = [plain]
+        else:
+            meant = self.coming.get(wanted.user) or self.present.get(wanted.user) or [plain]
+        meant = [each for each in meant if each not in self.going]
+        if not self.state.reached:
+            return meant
+        coming = self.coming.get(wanted.user, [])
+        known = [each for each in meant if each in self.state.users or each in coming or each == PUBLIC]
+        unknown = [each for each in meant if each not in known] or ([] if meant else [plain])
+        if unknown and wanted.state == PRESENT and self.task.grants_mode != SUBTRACT:
+            where = "owner" if wanted.item.startswith("databases") else "user"
+            raise Refused(
+                f"there is no user {unknown[0]}",
+                f"{wanted.item}.{where}",
+                "Put it into users, or name one that exists, with its host.",
+            )
+        return known
+
+    def _give(self, one: Asked) -> Iterator[Action]:
+        held = self.ledger.held(one.grantee, one.target)
+        missing = {name: on for name, on in one.privileges.items() if name not in held or on > held[name]}
+        if missing:
+            before = dict(held)
+            held.update(missing)
+            change = Grant(one.grantee, one.target, missing, bool(one.known) and one.known <= {*missing})
+            yield _action(one.item, change, before, held, _reason_to_grant(missing, before, one.known), one.known)
+
+    def _take(self, one: Asked) -> Iterator[Action]:
+        held, meant = self.ledger.held(one.grantee, one.target), frozenset(one.privileges)
+        if one.option:
+            option = [GRANT_OPTION] if GRANT_OPTION in held else []
+            held_on = [name for name in meant if held.get(name)]
+            yield from self._revoke(one.item, one.grantee, one.target, option, False, "it may grant on")
+            yield from self._revoke(one.item, one.grantee, one.target, held_on, True, "it may grant them on")
+            return
+        # To grant on nothing would be a right that nobody asked for.
+        everything = meant | {GRANT_OPTION} if meant >= {*held} - {GRANT_OPTION} else meant
+        present = [name for name in everything if name in held]
+        yield from self._revoke(one.item, one.grantee, one.target, present, False, f"it has {_listed(present)}")
+
+    def _surplus(self) -> Iterator[Action]:
+        """What a user of the task's grants has beyond them. Owners keep what is theirs."""
+        for grantee, target in sorted(self.ledger.rights):
+            if grantee not in self.items or self._owner(target) == grantee:
+                continue
+            if grantee == PUBLIC and (grantee, target) not in self.wanted:
+                # What everybody may do elsewhere is not this task's affair.
+                continue
+            held, wanted = self.ledger.held(grantee, target), self.wanted.get((grantee, target), {})
+            more = [name for name in held if name not in wanted]
+            grantable = [name for name in held if name in wanted and held[name] > wanted[name]]
+            why = f"nothing asks for {_listed(more)}"
+            yield from self._revoke(self.items[grantee], grantee, target, more, False, why)
+            why = "nothing asks for it to be granted on"
+            yield from self._revoke(self.items[grantee], grantee, target, grantable, True, why)
+
+    def _owner(self, target: Target) -> Grantee | None:
+        if target.kind == "database" and target.database in self.state.databases:
+            owner = next((each.owner for each in self.task.databases if each.name == target.database), "")
+            return Grantee(owner) if owner else self.state.owners.get(target)
+        inside = self.state.insides.get(target.database)
+        return self.state.owners.get(target) or (inside.owners.get(target) if inside else None)
+
+    def _revoke(
+        self, item: str, grantee: Grantee, target: Target, privileges: list[str], only_option: bool, why: str
+    ) -> Iterator[Action]:
+        if not privileges:
+            return
+        held = self.ledger.held(grantee, target)
+        before = dict(held)
+        for name in privileges:
+            if only_option:
+                held[name] = False
+            else:
+                del held[name]
+        if not only_option and target.kind == "role" and MEMBER not in held:
+            held.clear()
+        grantors = {name: self.state.grantors.get((grantee, target, name), ()) for name in privileges}
+        given = {name: who for name, who in grantors.items() if who}
+        known = self.state.privileges.get(target.kind, frozenset())
+        change = Revoke(grantee, target, tuple(sorted(privileges)), only_option, given)
+        yield _action(item, change, before, held, why, known)
+        if target.kind == "table" and not only_option:
+            yield from self._columns(item, grantee, target, frozenset(privileges))
+
+    def _columns(self, item: str, grantee: Grantee, table: Target, privileges: frozenset[str]) -> Iterator[Action]:
+        """Servers take a table's privilege from its columns too; what is to stay there is granted anew."""
+        for who, target in sorted(self.ledger.rights):
+            if who != grantee or target.kind != "column" or replace(target, kind="table", column="") != table:
+                continue
+            held = self.ledger.held(grantee, target)
+            lost = {name: held.pop(name) for name in sorted(privileges & {*held})}
+            if lost and self.task.grants_mode != EXCLUSIVE:
+                before = dict(held)
+                held.update(lost)
+                why = "the server takes it away with the table's"
+                yield _action(item, Grant(grantee, target, lost), before, held, why, frozenset())
+
+
+def expand(wanted: WantedGrant, given: frozenset[str], known: frozenset[str], target: Target) -> frozenset[str]:
+    """ALL is what the server knows on such a target. A privilege it doesn't know is refused with those it does."""
+    if not known:
+        # The server isn't there yet, so nobody can tell.
+        return given
+    strange = sorted(given - known - {ALL})
+    if strange:
+        raise Refused(
+            f"{strange[0]} is not a privilege that this server knows on a {target.kind.replace('_', ' ')}",
+            f"{wanted.item}.privileges",
+            f"It knows {', '.join(sorted(known))}.",
+        )
+    return known if ALL in given else given
+
+
+def _reason_to_grant(missing: Mapping[str, bool], before: Mapping[str, bool], known: frozenset[str]) -> str:
+    if {*missing} <= {*before}:
+        return "it may not grant them on"
+    return "it lacks all privileges" if known and known <= {*missing} else f"it lacks {_listed(missing)}"
+
+
+def _listed(privileges: Iterable[str]) -> str:
+    return ", ".join(sorted(privileges))
+
+
+def _action(
+    item: str,
+    change: Grant | Revoke,
+    before: Mapping[str, bool],
+    after: Mapping[str, bool],
+    why: str,
+    known: frozenset[str],
+) -> Action:
+    verb = "grant" if isinstance(change, Grant) else "revoke"
+    target = f"{change.grantee} on {change.target}"
+    return Action(verb, target, why, item, _lines(before, known), _lines(after, known), change)
+
+
+def _lines(privileges: Mapping[str, bool], known: frozenset[str]) -> list[str]:
+    """What the diff shows: ALL for all that the server knows, because nobody reads twenty lines for each user."""
+    shown = dict(privileges)
+    values = {shown.get(name) for name in known}
+    if len(known) > 1 and len(values) == 1 and None not in values:
+        shown = {ALL: shown[min(known)], **{name: option for name, option in shown.items() if name not in known}}
+    return [f"{name} with grant option" if grantable else name for name, grantable in sorted(shown.items())]

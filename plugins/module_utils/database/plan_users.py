@@ -1,0 +1,90 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The users of a task: who comes, who changes, who goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action
+from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import SECRET
+from ansible_collections.flatrun.infra.plugins.module_utils.database.change import (
+    AlterUser,
+    CreateUser,
+    Credential,
+    DropUser,
+    SetPassword,
+)
+from ansible_collections.flatrun.infra.plugins.module_utils.database.dialect import Dialect
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import DIFFERS, ROLE, Grantee, State, User
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, ALWAYS, Task, WantedUser
+
+
+def arrivals(task: Task, state: State, dialect: Dialect) -> Iterator[Action]:
+    for wanted in task.users:
+        if wanted.state == ABSENT:
+            continue
+        grantee = dialect.grantee(wanted.name, "" if wanted.is_role else wanted.host)
+        found = state.users.get(grantee)
+        if found is None:
+            yield _creation(wanted, grantee, dialect.plugin(wanted, None, state))
+        else:
+            yield from _password(wanted, found, dialect.plugin(wanted, found, state))
+            yield from _alteration(wanted, found)
+
+
+def _creation(wanted: WantedUser, grantee: Grantee, plugin: str) -> Action:
+    given = wanted.password or wanted.hash or not wanted.is_role
+    credential = Credential(grantee, plugin, wanted.password, wanted.hash) if given else None
+    change = CreateUser(grantee, credential, wanted.attributes, wanted.limits, wanted.tls)
+    shown = {} if credential is None else {"plugin": plugin} if credential.is_empty else {"password": SECRET}
+    after = {**shown, **_shown(wanted.attributes, wanted.limits, wanted.tls)}
+    kind = "role" if wanted.is_role else "user"
+    return Action("create", f"{kind} {grantee}", "it does not exist", wanted.item, None, after, change)
+
+
+def _password(wanted: WantedUser, found: User, plugin: str) -> Iterator[Action]:
+    credential = Credential(found.grantee, plugin, wanted.password, wanted.hash)
+    other_plugin = bool(wanted.plugin) and plugin != found.plugin
+    if wanted.update_password != ALWAYS or not (other_plugin or found.password == DIFFERS):
+        return
+    before = {"plugin": found.plugin} if other_plugin else {"password": "(another)"}
+    after = {"plugin": plugin} if other_plugin else {"password": SECRET}
+    reason = f"it logs in by {found.plugin}" if other_plugin else "its password is another"
+    yield Action("set_password", f"user {found.grantee}", reason, wanted.item, before, after, SetPassword(credential))
+
+
+def _alteration(wanted: WantedUser, found: User) -> Iterator[Action]:
+    attributes = {word: holds for word, holds in wanted.attributes.items() if holds != (word in found.attributes)}
+    limits = {key: value for key, value in wanted.limits.items() if value != found.limits.get(key, "")}
+    tls = wanted.tls if wanted.tls and wanted.tls != found.tls else ""
+    if not (attributes or limits or tls):
+        return
+    before = _shown(
+        {word: word in found.attributes for word in attributes},
+        {key: found.limits.get(key, "") for key in limits},
+        found.tls if tls else "",
+    )
+    after = _shown(attributes, limits, tls)
+    reason = "; ".join(f"its {key} is {value or 'unset'}" for key, value in sorted(before.items()))
+    change = AlterUser(found.grantee, attributes, limits, tls)
+    yield Action("alter", f"user {found.grantee}", reason, wanted.item, before, after, change)
+
+
+def _shown(attributes: Mapping[str, bool], limits: Mapping[str, str], tls: str) -> dict[str, str]:
+    words = {word.lower(): "yes" if holds else "no" for word, holds in sorted(attributes.items())}
+    return {**words, **limits, **({"tls_requires": tls} if tls else {})}
+
+
+def departures(task: Task, state: State, dialect: Dialect) -> Iterator[Action]:
+    vanishing = {wanted.name for wanted in task.databases if wanted.state == ABSENT}
+    for wanted in task.users:
+        grantee = dialect.grantee(wanted.name, "" if wanted.is_role else wanted.host)
+        found = state.users.get(grantee)
+        if wanted.state == ABSENT and found:
+            owned = state.owned.get(grantee, ())
+            places = tuple(sorted({place for place, _what in owned} - vanishing))
+            heir = state.administrator if wanted.force else ""
+            change = DropUser(grantee, ROLE in found.attributes, heir, places)
+            yield Action("drop", f"user {grantee}", "it exists", wanted.item, {"exists": "yes"}, None, change)

@@ -1,0 +1,123 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What PostgreSQL can't have, told before anything is done."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import Grantee, State
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
+    PRESENT,
+    Task,
+    WantedDatabase,
+    WantedGrant,
+    WantedUser,
+)
+
+_LONGEST_NAME = 63
+ATTRIBUTES = frozenset({"SUPERUSER", "CREATEDB", "CREATEROLE", "INHERIT", "LOGIN", "REPLICATION", "BYPASSRLS"})
+LIMITS = {"max_user_connections": "CONNECTION LIMIT", "valid_until": "VALID UNTIL"}
+_SCHEMES = {
+    "scram-sha-256": re.compile(r"SCRAM-SHA-256\$\d+:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+:[A-Za-z0-9+/=]+"),
+    "md5": re.compile(r"md5[0-9a-f]{32}"),
+}
+
+
+def scheme(verifier: str) -> str:
+    """How a verifier was made; empty for what is none."""
+    return next((name for name, pattern in _SCHEMES.items() if pattern.fullmatch(verifier)), "")
+
+
+def check(task: Task, state: State) -> None:
+    roles = {user.name for user in task.users if user.state == PRESENT} | {each.name for each in state.users}
+    for database in task.databases:
+        _database(database, roles, state)
+    for user in task.users:
+        _user(user)
+    databases = {each.name for each in task.databases if each.state == PRESENT} | {*state.databases}
+    for grant in task.grants:
+        _grant(grant, databases, roles, state)
+
+
+def _database(wanted: WantedDatabase, roles: set[str], state: State) -> None:
+    _check_name(wanted.name, f"{wanted.item}.name")
+    if not state.reached or wanted.state != PRESENT:
+        return
+    if wanted.owner and wanted.owner not in roles:
+        raise Refused(f"there is no role {wanted.owner}", f"{wanted.item}.owner", "Put it into users, or name another.")
+    if wanted.template and wanted.template not in state.databases:
+        raise Refused(f"there is no database {wanted.template}", f"{wanted.item}.template", "Name one that exists.")
+    if wanted.encoding and wanted.encoding not in state.collations:
+        raise Refused(f"{wanted.encoding} is not an encoding of this server", f"{wanted.item}.encoding")
+    for index, name in enumerate(wanted.extensions):
+        if name not in state.extensions:
+            raise Refused(
+                f"{name} is not an extension that this server has",
+                f"{wanted.item}.extensions[{index}]",
+                f"It has {', '.join(sorted(state.extensions))}.",
+            )
+
+
+def _user(wanted: WantedUser) -> None:
+    _check_name(wanted.name, f"{wanted.item}.name")
+    if wanted.name.startswith("pg_") or wanted.name.lower() in ("public", "none"):
+        raise InvalidParameter(
+            f"{wanted.name!r} is a name that PostgreSQL keeps to itself", f"{wanted.item}.name", "Choose another one."
+        )
+    _check_host(wanted.host, f"{wanted.item}.host")
+    for word in wanted.attributes:
+        if word not in ATTRIBUTES | {"ROLE"}:
+            raise InvalidParameter(
+                f"{word} is not an attribute of PostgreSQL",
+                f"{wanted.item}.attributes",
+                f"It knows {', '.join(sorted(ATTRIBUTES))}.",
+            )
+    for key in wanted.limits:
+        if key not in LIMITS:
+            raise InvalidParameter("is for MySQL and MariaDB alone", f"{wanted.item}.limits.{key}", "Leave it out.")
+    if wanted.tls:
+        raise InvalidParameter(
+            "is for MySQL and MariaDB alone", f"{wanted.item}.tls_requires", "Say it in pg_hba.conf, with hostssl."
+        )
+    if wanted.plugin and wanted.plugin not in _SCHEMES:
+        raise InvalidParameter(f"{wanted.plugin!r} is not known", f"{wanted.item}.plugin", "Take scram-sha-256 or md5.")
+    if wanted.hash and not scheme(wanted.hash.reveal()):
+        raise InvalidParameter(
+            "is neither a SCRAM verifier nor an MD5 digest", f"{wanted.item}.password_hash", "Copy rolpassword."
+        )
+
+
+def _grant(wanted: WantedGrant, databases: set[str], roles: set[str], state: State) -> None:
+    _check_name(wanted.user, f"{wanted.item}.user")
+    _check_host(wanted.host, f"{wanted.item}.host")
+    if wanted.object_type == "server":
+        raise InvalidParameter(
+            "no grant is on all of a PostgreSQL server", f"{wanted.item}.object_type", "See attributes of users."
+        )
+    if wanted.pattern:
+        raise InvalidParameter("is for MySQL and MariaDB alone", f"{wanted.item}.pattern", "Leave it out.")
+    if not state.reached:
+        return
+    if wanted.database and wanted.database not in databases:
+        raise Refused(f"there is no database {wanted.database}", f"{wanted.item}.database", "Put it into databases.")
+    if wanted.object_type == "role" or wanted.object_type.startswith("default_"):
+        for index, name in enumerate(wanted.objects):
+            if name not in roles and Grantee(name) not in state.users:
+                raise Refused(f"there is no role {name}", f"{wanted.item}.objects[{index}]", "Put it into users.")
+
+
+def _check_name(name: str, where: str) -> None:
+    size = len(name.encode())
+    if size > _LONGEST_NAME:
+        # The server would cut it off and take what is left.
+        raise InvalidParameter(f"has {size} bytes, and PostgreSQL takes {_LONGEST_NAME}", where, "Shorten it.")
+
+
+def _check_host(host: str, where: str) -> None:
+    if host not in ("", "%"):
+        raise InvalidParameter(
+            "a role of PostgreSQL has no host", where, "Leave it out; pg_hba.conf says who comes from where."
+        )
