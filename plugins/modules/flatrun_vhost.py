@@ -83,6 +83,53 @@ options:
             connections to a single name. V(sticky) needs nginx 1.29.6.
         type: raw
         version_added: 0.1.0
+      root:
+        description:
+          - Static files instead of an upstream.
+        type: dict
+        version_added: 0.1.0
+        suboptions:
+          path:
+            description:
+              - The folder, as nginx' container has it (see O(flatrun.infra.flatrun_infra#module:services[].volumes)).
+            type: str
+            required: true
+            version_added: 0.1.0
+          index:
+            description:
+              - The file for a folder.
+            type: str
+            default: index.html
+            version_added: 0.1.0
+          fallback:
+            description:
+              - The file for what isn't there, such as V(/index.html) for an app that routes in the browser.
+            type: str
+            version_added: 0.1.0
+      redirect:
+        description:
+          - Send clients elsewhere instead of answering.
+        type: dict
+        version_added: 0.1.0
+        suboptions:
+          to:
+            description:
+              - Where to, such as V(https://www.example.com) or V(/new/).
+            type: str
+            required: true
+            version_added: 0.1.0
+          code:
+            description:
+              - One of V(301), V(302), V(303), V(307) and V(308).
+            type: int
+            default: 301
+            version_added: 0.1.0
+          keep_path:
+            description:
+              - Whether the path and the query that were asked for are appended.
+            type: bool
+            default: true
+            version_added: 0.1.0
       websocket:
         description:
           - Whether a client's request for another protocol is handed on, as WebSocket needs it. Default is V(true).
@@ -125,6 +172,11 @@ options:
           - Whether nginx takes the whole request before it asks the upstream. Default is V(true).
         type: bool
         version_added: 0.1.0
+      compression:
+        description:
+          - Whether text is compressed for clients that take it (gzip). Default is V(false).
+        type: bool
+        version_added: 0.1.0
       request_headers:
         description:
           - Headers set for the upstream, as name to value. An empty value takes the header away. Values may hold
@@ -137,6 +189,82 @@ options:
         description:
           - Headers added to every answer, as name to value. Values may hold nginx' variables.
         type: dict
+        version_added: 0.1.0
+      basic_auth:
+        description:
+          - Who may enter, by name and password. Their file is readable by nginx' workers alone.
+        type: dict
+        version_added: 0.1.0
+        suboptions:
+          realm:
+            description:
+              - What browsers show.
+            type: str
+            default: Restricted
+            version_added: 0.1.0
+          users:
+            description:
+              - The users.
+            type: list
+            elements: dict
+            required: true
+            version_added: 0.1.0
+            suboptions:
+              name:
+                description:
+                  - Name of the user.
+                type: str
+                required: true
+                version_added: 0.1.0
+              password:
+                description:
+                  - The password. Its SHA-512 hash is what is kept, and stays as long as it fits.
+                type: raw
+                version_added: 0.1.0
+              password_hash:
+                description:
+                  - A bcrypt (V($2y$...)) or SHA-512 (V($6$...)) hash instead of the password.
+                type: raw
+                version_added: 0.1.0
+      allow:
+        description:
+          - Addresses and networks that may enter. If there are any, all others may not.
+        type: list
+        elements: str
+        version_added: 0.1.0
+      deny:
+        description:
+          - Addresses and networks that may not enter.
+        type: list
+        elements: str
+        version_added: 0.1.0
+      rate_limit:
+        description:
+          - How often one client address may ask. What is above it gets 429.
+        type: dict
+        version_added: 0.1.0
+        suboptions:
+          rate:
+            description:
+              - Requests per second or minute, such as V(10r/s) or V(30r/m).
+            type: str
+            required: true
+            version_added: 0.1.0
+          burst:
+            description:
+              - How many may come at once above the rate.
+            type: int
+            default: 0
+            version_added: 0.1.0
+      connection_limit:
+        description:
+          - How many requests of one client address may be under way. What is above it gets 429.
+        type: int
+        version_added: 0.1.0
+      raw:
+        description:
+          - Directives of nginx as they are, put at the end. Taken only with O(allow_raw=true).
+        type: str
         version_added: 0.1.0
       locations:
         description:
@@ -180,6 +308,54 @@ options:
                 connections to a single name. V(sticky) needs nginx 1.29.6.
             type: raw
             version_added: 0.1.0
+          root:
+            description:
+              - Static files instead of an upstream.
+            type: dict
+            version_added: 0.1.0
+            suboptions:
+              path:
+                description:
+                  - The folder, as nginx' container has it (see
+                    O(flatrun.infra.flatrun_infra#module:services[].volumes)).
+                type: str
+                required: true
+                version_added: 0.1.0
+              index:
+                description:
+                  - The file for a folder.
+                type: str
+                default: index.html
+                version_added: 0.1.0
+              fallback:
+                description:
+                  - The file for what isn't there, such as V(/index.html) for an app that routes in the browser.
+                type: str
+                version_added: 0.1.0
+          redirect:
+            description:
+              - Send clients elsewhere instead of answering.
+            type: dict
+            version_added: 0.1.0
+            suboptions:
+              to:
+                description:
+                  - Where to, such as V(https://www.example.com) or V(/new/).
+                type: str
+                required: true
+                version_added: 0.1.0
+              code:
+                description:
+                  - One of V(301), V(302), V(303), V(307) and V(308).
+                type: int
+                default: 301
+                version_added: 0.1.0
+              keep_path:
+                description:
+                  - Whether the path and the query that were asked for are appended.
+                type: bool
+                default: true
+                version_added: 0.1.0
           websocket:
             description:
               - Whether a client's request for another protocol is handed on, as WebSocket needs it. Default is
@@ -223,6 +399,11 @@ options:
               - Whether nginx takes the whole request before it asks the upstream. Default is V(true).
             type: bool
             version_added: 0.1.0
+          compression:
+            description:
+              - Whether text is compressed for clients that take it (gzip). Default is V(false).
+            type: bool
+            version_added: 0.1.0
           request_headers:
             description:
               - Headers set for the upstream, as name to value. An empty value takes the header away. Values may hold
@@ -236,9 +417,215 @@ options:
               - Headers added to every answer, as name to value. Values may hold nginx' variables.
             type: dict
             version_added: 0.1.0
+          basic_auth:
+            description:
+              - Who may enter, by name and password. Their file is readable by nginx' workers alone.
+            type: dict
+            version_added: 0.1.0
+            suboptions:
+              realm:
+                description:
+                  - What browsers show.
+                type: str
+                default: Restricted
+                version_added: 0.1.0
+              users:
+                description:
+                  - The users.
+                type: list
+                elements: dict
+                required: true
+                version_added: 0.1.0
+                suboptions:
+                  name:
+                    description:
+                      - Name of the user.
+                    type: str
+                    required: true
+                    version_added: 0.1.0
+                  password:
+                    description:
+                      - The password. Its SHA-512 hash is what is kept, and stays as long as it fits.
+                    type: raw
+                    version_added: 0.1.0
+                  password_hash:
+                    description:
+                      - A bcrypt (V($2y$...)) or SHA-512 (V($6$...)) hash instead of the password.
+                    type: raw
+                    version_added: 0.1.0
+          allow:
+            description:
+              - Addresses and networks that may enter. If there are any, all others may not.
+            type: list
+            elements: str
+            version_added: 0.1.0
+          deny:
+            description:
+              - Addresses and networks that may not enter.
+            type: list
+            elements: str
+            version_added: 0.1.0
+          rate_limit:
+            description:
+              - How often one client address may ask. What is above it gets 429.
+            type: dict
+            version_added: 0.1.0
+            suboptions:
+              rate:
+                description:
+                  - Requests per second or minute, such as V(10r/s) or V(30r/m).
+                type: str
+                required: true
+                version_added: 0.1.0
+              burst:
+                description:
+                  - How many may come at once above the rate.
+                type: int
+                default: 0
+                version_added: 0.1.0
+          connection_limit:
+            description:
+              - How many requests of one client address may be under way. What is above it gets 429.
+            type: int
+            version_added: 0.1.0
+          raw:
+            description:
+              - Directives of nginx as they are, put at the end. Taken only with O(allow_raw=true).
+            type: str
+            version_added: 0.1.0
+      tls:
+        description:
+          - Serve over TLS. Without it, only port 80 is served.
+        type: dict
+        version_added: 0.1.0
+        suboptions:
+          certificate:
+            description:
+              - Name of a certificate, which is C(<root_dir>/certificates/<name>/fullchain.pem) with C(privkey.pem)
+                beside it. Or a mapping of C(fullchain) and C(privkey), two paths in nginx' container.
+              - "It is checked before: that both exist and fit each other, are in date, and cover the names."
+            type: raw
+            required: true
+            version_added: 0.1.0
+          redirect:
+            description:
+              - Whether port 80 sends clients to HTTPS. Challenges for certificates are answered there all the same.
+            type: bool
+            default: true
+            version_added: 0.1.0
+          redirect_code:
+            description:
+              - One of V(301), V(302), V(303), V(307) and V(308). The last two keep the method.
+            type: int
+            default: 301
+            version_added: 0.1.0
+          hsts:
+            description:
+              - Have browsers remember that the site is served over TLS alone. Left out, they are told nothing.
+            type: dict
+            version_added: 0.1.0
+            suboptions:
+              max_age:
+                description:
+                  - For how many seconds.
+                type: int
+                default: 63072000
+                version_added: 0.1.0
+              include_subdomains:
+                description:
+                  - Whether it holds for all subdomains.
+                type: bool
+                default: false
+                version_added: 0.1.0
+              preload:
+                description:
+                  - Whether browsers may have it built in.
+                type: bool
+                default: false
+                version_added: 0.1.0
+          policy:
+            description:
+              - "Versions and ciphers after Mozilla's guideline: V(intermediate) is TLS 1.2 and 1.3, V(modern) TLS 1.3
+                alone."
+            type: str
+            choices: [intermediate, modern]
+            default: intermediate
+            version_added: 0.1.0
+          http2:
+            description:
+              - Whether HTTP/2 is spoken.
+            type: bool
+            default: true
+            version_added: 0.1.0
+          http3:
+            description:
+              - Whether HTTP/3 is spoken, on UDP port 443, which has to be published. Needs nginx 1.25 with that
+                module.
+            type: bool
+            default: false
+            version_added: 0.1.0
+      trusted_proxies:
+        description:
+          - Proxies before this one, whose word about a client's address and scheme is believed.
+        type: list
+        elements: str
+        version_added: 0.1.0
+      real_ip_header:
+        description:
+          - The header in which they say the client's address.
+        type: str
+        default: X-Forwarded-For
+        version_added: 0.1.0
+      proxy_protocol:
+        description:
+          - Whether the vhost is also served on port 81, and with O(vhosts[].tls) on 444, to proxies that speak the
+            PROXY protocol. The ports have to be published, and O(vhosts[].trusted_proxies) is needed.
+        type: bool
+        default: false
+        version_added: 0.1.0
+      maintenance:
+        description:
+          - Whether everything is answered by 503, with the page of that code in O(vhosts[].error_pages).
+        type: bool
+        default: false
+        version_added: 0.1.0
+      error_pages:
+        description:
+          - Pages for what nginx itself can't answer, as status code to HTML, such as C(502).
+        type: dict
+        version_added: 0.1.0
+      access_log:
+        description:
+          - Format of the access log, or none. Default is V(combined). It is written to the container's standard
+            output.
+        type: str
+        choices: [combined, json, 'off']
+        version_added: 0.1.0
+  state:
+    description:
+      - V(rolled_back) serves the vhosts of the last release that had others, as a new release. Once more undoes that.
+        It takes no O(vhosts).
+    type: str
+    choices: [present, rolled_back]
+    default: present
+    version_added: 0.1.0
   exclusive:
     description:
       - Whether vhosts made by this module that are not listed are removed.
+    type: bool
+    default: false
+    version_added: 0.1.0
+  on_invalid:
+    description:
+      - What to do with a vhost that is refused, by this module or by nginx. V(fail) changes nothing. V(quarantine)
+        has the others go live, leaves that one as it was, and then fails naming it.
+    type: str
+    choices: [fail, quarantine]
+    default: fail
+    version_added: 0.1.0
+  allow_raw:
+    description:
+      - Whether O(vhosts[].raw) is taken. Whoever may write it may do with nginx what they like.
     type: bool
     default: false
     version_added: 0.1.0

@@ -15,7 +15,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.host import files
 from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, formats
 from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import Layout
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Data
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import Releases
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import OF_VHOSTS, Releases
 
 NEXT = ".next"
 
@@ -83,14 +83,13 @@ class Home:
         """What a release holds besides the vhosts, with the names of ``config_files``."""
         current = self.releases.current()
         found = self.releases.read(current) if current else {}
-        return {name.replace("http/", "", 1): text for name, text in found.items() if not name.startswith("vhosts/")}
+        return {name.replace("http/", "", 1): text for name, text in found.items() if not name.startswith(OF_VHOSTS)}
 
     def stage(self, texts: Mapping[str, str]) -> str:
         """A candidate with these files and the vhosts of the current release."""
         current = self.releases.current()
-        vhosts = {
-            name: text for name, text in (self.releases.read(current) if current else {}).items() if "vhosts/" in name
-        }
+        found = self.releases.read(current) if current else {}
+        vhosts = {name: text for name, text in found.items() if name.startswith(OF_VHOSTS)}
         own = {name if name in catalog.CATALOG["nginx"].files else f"http/{name}": text for name, text in texts.items()}
         return self.releases.stage({**own, **vhosts})
 

@@ -35,6 +35,7 @@ http {
     keepalive_requests 10000;
     client_max_body_size 64m;
     proxy_connect_timeout 10s;
+    ssl_protocols TLSv1.2 TLSv1.3;
     server_names_hash_bucket_size 512;
     server_names_hash_max_size 32768;
     # Whole lines of at most a page go to the pipe at once, so that those of two workers never mix.

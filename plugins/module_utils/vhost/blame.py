@@ -8,18 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Callable
 
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.shared import render_shared, upstreams_in
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import needed
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.shared import parts_of, render_shared
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import SHARED
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version
 
+Texts = Mapping[str, str]
 
-def culprit(
-    before: Mapping[str, str], after: Mapping[str, str], version: Version, is_bad: Callable[[Mapping[str, str]], bool]
-) -> str:
+
+def culprit(before: Texts, after: Texts, version: Version, is_bad: Callable[[Texts], bool]) -> str:
     """The vhost with whose change the set becomes bad, by halving; empty if it was bad before."""
     changed = sorted(name for name, text in after.items() if name != SHARED and before.get(name) != text)
-    upstreams = {**upstreams_in(before.get(SHARED, "")), **upstreams_in(after.get(SHARED, ""))}
-    base = {**before, SHARED: render_shared(upstreams, version)}
+    parts = {**parts_of(before.get(SHARED, "")), **parts_of(after.get(SHARED, ""))}
+    base = {**before, SHARED: render_shared(parts, version)}
 
     def is_bad_with(count: int) -> bool:
         return is_bad({**base, **{name: after[name] for name in changed[:count]}})
@@ -31,3 +32,13 @@ def culprit(
         middle = (good + bad) // 2
         good, bad = (good, middle) if is_bad_with(middle) else (middle, bad)
     return changed[bad - 1].rpartition(".")[0]
+
+
+def without(before: Texts, after: Texts, vhost: str, version: Version) -> dict[str, str]:
+    """The set with one vhost as it was before, or not at all."""
+    name = f"{vhost}.conf"
+    rest = {key: text for key, text in after.items() if key not in (name, SHARED)}
+    if name in before:
+        rest[name] = before[name]
+    known = {**parts_of(before.get(SHARED, "")), **parts_of(after.get(SHARED, ""))}
+    return {**rest, SHARED: render_shared(needed(rest.values(), known), version)} if rest else {}

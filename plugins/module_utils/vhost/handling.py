@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost import values
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost import access, content, syntax, values
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.upstream import Upstream, parse_upstream
 
 Headers = tuple[tuple[str, str], ...]
@@ -30,16 +30,30 @@ class Handling:
     """What is None or empty was not said: a location then has it from its vhost, and a vhost from nginx."""
 
     upstream: Upstream | None = None
+    root: content.Static | None = None
+    redirect: content.Redirect | None = None
     websocket: bool | None = None
     timeouts: Timeouts = Timeouts()
     body_size: str = ""
     buffering: bool | None = None
     request_buffering: bool | None = None
+    compression: bool | None = None
     request_headers: Headers = ()
     response_headers: Headers = ()
+    basic_auth: access.BasicAuth | None = None
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    rate_limit: access.RateLimit | None = None
+    connection_limit: int | None = None
+    raw: str = ""
+
+    @property
+    def answers(self) -> bool:
+        """Whether it says where requests go."""
+        return bool(self.upstream or self.root or self.redirect)
 
     def over(self, other: Handling) -> Handling:
-        """This one where it says something, the other where it doesn't; headers of both."""
+        """This one where it says something, the other where it doesn't; headers of both. Raw text stays where it is."""
         merged = {
             each.name: getattr(self, each.name)
             if getattr(self, each.name) != each.default
@@ -48,20 +62,50 @@ class Handling:
         }
         merged["request_headers"] = _together(other.request_headers, self.request_headers)
         merged["response_headers"] = _together(other.response_headers, self.response_headers)
+        merged["raw"] = self.raw
+        if self.answers:
+            merged.update(upstream=self.upstream, root=self.root, redirect=self.redirect)
         return Handling(**merged)
 
 
 def parse_handling(entry: Mapping[str, Any]) -> Handling:
-    return Handling(
+    found = Handling(
         upstream=parse_upstream(entry["upstream"], "upstream") if entry.get("upstream") else None,
+        root=content.parse_static(entry.get("root")),
+        redirect=content.parse_redirect(entry.get("redirect")),
         websocket=entry.get("websocket"),
         timeouts=_timeouts(entry.get("timeouts") or {}),
         body_size="" if entry.get("body_size") in (None, "") else values.size(entry["body_size"], "body_size"),
         buffering=entry.get("buffering"),
         request_buffering=entry.get("request_buffering"),
+        compression=entry.get("compression"),
         request_headers=_headers(entry.get("request_headers"), "request_headers"),
         response_headers=_headers(entry.get("response_headers"), "response_headers"),
+        basic_auth=access.parse_basic_auth(entry.get("basic_auth")),
+        allow=access.parse_networks(entry.get("allow"), "allow"),
+        deny=access.parse_networks(entry.get("deny"), "deny"),
+        rate_limit=access.parse_rate_limit(entry.get("rate_limit")),
+        connection_limit=_limit(entry.get("connection_limit")),
+        raw=_raw(entry.get("raw")),
     )
+    given = [name for name in ("upstream", "root", "redirect") if getattr(found, name)]
+    if len(given) > 1:
+        raise InvalidParameter(f"{given[0]} and {given[1]} both say where requests go", given[1], "Keep one of them.")
+    return found
+
+
+def _limit(value: Any) -> int | None:
+    return None if value in (None, "") else values.whole(value, "connection_limit", 1, 65535)
+
+
+def _raw(value: Any) -> str:
+    """Text for nginx as it is, as long as it stays in its place."""
+    if not value:
+        return ""
+    complaint = syntax.imbalance(str(value))
+    if complaint:
+        raise InvalidParameter(complaint, "raw", "Give whole directives.")
+    return str(value)
 
 
 def _timeouts(entry: Mapping[str, Any]) -> Timeouts:

@@ -5,91 +5,154 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Union
 
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action, Plan, reach
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import render, summary_of
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.shared import render_shared, upstreams_in
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import ABSENT, Vhosts
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import SHARED, State
+from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import SECRET
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost import guards
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.htpasswd import PasswordFile, resolve
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import Rendered, needed, render
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.shared import parts_of, render_shared
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import ABSENT, FAIL, ROLLED_BACK, Vhost, Vhosts
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import SHARED, Files, State, owner_of
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version
 
 # What is rendered for while there is no nginx that could tell its version.
 _ASSUMED: Version = (1, 30, 0)
-_UPSTREAM = re.compile(r"\bflatrun_[0-9a-f]{12}\b")
+AUTH = "auth/"
+
+Content = Union[str, PasswordFile]
 
 
 @dataclass(frozen=True)
 class Order:
-    """What apply needs: the whole set of files below ``vhosts/``, and the items they come from, for an error."""
+    """What apply needs: all files of vhosts as they are to be, and the items they come from, for an error."""
 
-    files: Mapping[str, str]
-    places: Mapping[str, str]
+    texts: Mapping[str, str]
+    extras: Mapping[str, Content]
+    version: Version = _ASSUMED
+    places: Mapping[str, str] = field(default_factory=dict)
+    rejected: Mapping[str, FlatrunError] = field(default_factory=dict)
+
+
+def anchor(spec: Vhosts, state: State) -> Vhosts:
+    """A way back is a condition too: another release than the one that was there first."""
+    return replace(spec, outlive=state.release)
 
 
 def plan(spec: Vhosts, state: State) -> Plan:
     """The actions that lead from ``state`` to ``spec``; raises Refused where nothing may be done."""
     target = f"configuration of {spec.container}"
-    order = Order(_wanted(spec, state), {vhost.name: vhost.where for vhost in spec.vhosts})
-    actions = list(_differences(spec, state, order.files))
-    if order.files != state.files:
-        actions.append(Action("release", target, "its vhosts change", detail=order))
+    order = _former(spec, state) if spec.state == ROLLED_BACK else _wanted(spec, state)
+    actions = list(_differences(spec, state, order))
+    held_back = [
+        Action("quarantine", f"vhost {name}", str(error), name, detail=order) for name, error in order.rejected.items()
+    ]
+    if held_back and not actions:
+        raise guards.quarantined(order.rejected)
+    actions = held_back + actions
+    if (order.texts, order.extras) != (state.files.texts, state.files.extras):
+        reason = "the former vhosts are asked for" if spec.state == ROLLED_BACK else "its vhosts change"
+        actions.append(Action("release", target, reason, detail=order))
     elif state.running and not state.live:
         served = f"release {state.served}" if state.served else "nothing that tells its release"
-        reason = f"release {state.release} is on disk, and {served} is served"
+        reason = f"release {state.release or '(none)'} is on disk, and {served} is served"
         actions.append(Action("reload", target, reason, before=state.served or None, after=state.release, detail=order))
     if not state.status and actions:
         actions.insert(0, reach(f"container {spec.container}", "it does not exist"))
     return Plan(tuple(actions), "every vhost is as asked")
 
 
-def _wanted(spec: Vhosts, state: State) -> dict[str, str]:
-    """All files of the set as it is to be."""
+def _former(spec: Vhosts, state: State) -> Order:
+    """The vhosts of the former release; once the release is another, they are those that are there."""
+    if state.release and state.release != spec.outlive:
+        return Order(state.files.texts, state.files.extras)
+    if state.former is None:
+        raise Refused(
+            f"no earlier release of {spec.container} is kept that had other vhosts", "state", "List them under vhosts."
+        )
+    return Order(state.former.texts, state.former.extras)
+
+
+def _wanted(spec: Vhosts, state: State) -> Order:
     version = state.version or _ASSUMED
-    listed = {vhost.name for vhost in spec.vhosts}
-    kept = {name: text for name, text in state.vhosts.items() if name not in listed and not spec.exclusive}
-    _require_free_names(spec, kept)
-    known = upstreams_in(state.files.get(SHARED, ""))
-    used = {name for text in kept.values() for name in _UPSTREAM.findall(text)}
-    upstreams = {name: text for name, text in known.items() if name in used}
-    texts = dict(kept)
-    for vhost in spec.vhosts:
-        if vhost.state != ABSENT:
-            rendered = render(vhost, version)
-            texts[vhost.name] = rendered.text
-            upstreams.update(rendered.upstreams)
+    there = state.files.vhosts
+    rendered, rejected = _rendered(spec, state, version)
+    listed = {vhost.name for vhost in spec.vhosts} - set(rejected)
+    kept = [name for name in there if name not in listed and (name in rejected or not spec.exclusive)]
+    texts = {name: there[name] for name in kept}
+    known = parts_of(state.files.texts.get(SHARED, ""))
+    parts = needed(texts.values(), known)
+    extras: dict[str, Content] = {path: text for name in kept for path, text in state.files.extras_of(name).items()}
+    for name, each in rendered.items():
+        texts[name] = each.text
+        parts.update(each.parts)
+        for path, content in each.extras.items():
+            extras[path] = content if isinstance(content, str) else resolve(content, state.files.extras.get(path, ""))
     files = {f"{name}.conf": text for name, text in texts.items()}
-    return {**files, SHARED: render_shared(upstreams, version)} if files else {}
+    if files:
+        files[SHARED] = render_shared(parts, version)
+    return Order(files, extras, version, {vhost.name: vhost.where for vhost in spec.vhosts}, rejected)
 
 
-def _require_free_names(spec: Vhosts, kept: Mapping[str, str]) -> None:
-    """nginx only warns of a name that two servers have, and one of them would never be asked."""
-    holders = {name: vhost for vhost, text in kept.items() for name in summary_of(text).get("server_names", ())}
+def _rendered(spec: Vhosts, state: State, version: Version) -> tuple[dict[str, Rendered], dict[str, FlatrunError]]:
+    rendered: dict[str, Rendered] = {}
+    rejected: dict[str, FlatrunError] = {}
+    holders = guards.Holders(spec, state)
     for vhost in spec.vhosts:
-        for index, name in enumerate(vhost.server_names):
-            if name in holders:
-                raise Refused(
-                    f"{name} is a name of the vhost {holders[name]}, which is there already",
-                    f"{vhost.where}.server_names[{index}]",
-                    f"Remove {holders[name]}, or choose another name.",
-                )
-
-
-def _differences(spec: Vhosts, state: State, files: Mapping[str, str]) -> Iterator[Action]:
-    there = state.vhosts
-    listed = [vhost.name for vhost in spec.vhosts]
-    for name in [*listed, *sorted(set(there) - set(listed))]:
-        before, after = there.get(name), files.get(f"{name}.conf")
-        if before == after:
+        if vhost.state == ABSENT:
             continue
-        verb, reason = _told(before, after, name in listed)
-        yield Action(verb, f"vhost {name}", reason, name, before, after)
-    before, after = state.files.get(SHARED), files.get(SHARED)
-    if before != after:
-        yield Action("share", f"{SHARED} of {spec.container}", reason, "", before, after)
+        try:
+            rendered[vhost.name] = _checked(vhost, state, version, holders)
+        except FlatrunError as error:
+            if spec.on_invalid == FAIL:
+                raise
+            rejected[vhost.name] = error
+    return rendered, rejected
+
+
+def _checked(vhost: Vhost, state: State, version: Version, holders: guards.Holders) -> Rendered:
+    if vhost.error:
+        raise vhost.error
+    holders.require_free(vhost)
+    rendered = render(vhost, version)
+    # An expired certificate is no reason to refuse a vhost that stays as it is.
+    if rendered.text != state.files.texts.get(f"{vhost.name}.conf"):
+        guards.certificate(vhost, state)
+    return rendered
+
+
+def _differences(spec: Vhosts, state: State, order: Order) -> Iterator[Action]:
+    before, after = state.files, Files(order.texts)
+    listed = [vhost.name for vhost in spec.vhosts]
+    there, wanted = before.vhosts, after.vhosts
+    for name in [*listed, *sorted({*there, *wanted} - set(listed))]:
+        old, new = there.get(name), wanted.get(name)
+        if old != new:
+            verb, reason = _told(old, new, name in listed or spec.state == ROLLED_BACK)
+            yield Action(verb, f"vhost {name}", reason, name, old, new)
+    yield from _extras(state, order)
+    old, new = before.texts.get(SHARED), order.texts.get(SHARED)
+    if old != new:
+        reason = "what the vhosts have in common differs"
+        yield Action("share", f"{SHARED} of {spec.container}", reason, before=old, after=new)
+
+
+def _extras(state: State, order: Order) -> Iterator[Action]:
+    for path in sorted({*state.files.extras, *order.extras}):
+        old, new = state.files.extras.get(path), order.extras.get(path)
+        if old == new:
+            continue
+        reason = "it does not exist" if old is None else "it is not needed any more" if new is None else "it differs"
+        name = owner_of(path)
+        if path.startswith(AUTH):
+            shown = (old and f"{SECRET} former", new and f"{SECRET} new")
+            yield Action("protect", f"passwords {path}", reason, name, *shown)
+        else:
+            yield Action("write", f"page {path}", reason, name, old, new)
 
 
 def _told(before: str | None, after: str | None, listed: bool) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 
@@ -23,7 +24,10 @@ MAIN = "nginx.conf"
 STATUS = "status.conf"
 # What nginx finds at the top of /etc/nginx, each a link into the current release.
 _LINKS = (MAIN, "mime.types", STATUS, "default.conf", "http", "vhosts")
-_FOLDERS = ("http", "vhosts")
+# What flatrun_vhost has in a release; all else is flatrun_infra's.
+AUTH = "auth/"
+OF_VHOSTS = ("vhosts/", AUTH, "pages/")
+_FOLDERS = ("http", *(name.rstrip("/") for name in OF_VHOSTS))
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
@@ -51,11 +55,11 @@ class Releases:
                         found[path] = _read(name, descriptor)
         return found
 
-    def stage(self, content: Mapping[str, str], modes: Mapping[str, int] | None = None) -> str:
+    def stage(self, content: Mapping[str, str], account: int = -1) -> str:
         """Write a candidate, on disk when this returns; nothing points to it yet.
 
         A file that the current release has with the same content is the same file, linked: so one vhost more among
-        thousands costs one write.
+        thousands costs one write. Those of ``auth/`` are for nothing but the workers' ``account``.
         """
         former = self.current()
         present = self.read(former) if former else {}
@@ -67,7 +71,7 @@ class Releases:
         try:
             for name, text in {**content, STATUS: status_server(release)}.items():
                 if present.get(name) != text or not _linked(f"{self.path}/{former}/{name}", f"{top}/{name}"):
-                    _write(f"{top}/{name}", text, (modes or {}).get(name, 0o644))
+                    _write(f"{top}/{name}", text, *((0o600, account) if name.startswith(AUTH) else (0o644, -1)))
                     written.append(f"{top}/{name}")
             _settle([*written, *(f"{top}/{name}" for name in _FOLDERS), top])
         except OSError as error:
@@ -100,6 +104,10 @@ class Releases:
     def names(self) -> list[str]:
         return [name for name in files.names(self.path) if name.isdigit()]
 
+    def before(self, release: str) -> list[str]:
+        """The releases before one, the youngest first."""
+        return [name for name in reversed(self.names()) if name < release]
+
     def _last(self) -> int:
         return max((int(name) for name in self.names()), default=0)
 
@@ -114,18 +122,24 @@ def _read(name: str, folder: int) -> str:
 
 
 def _linked(old: str, new: str) -> bool:
-    """Whether the file could be linked; some filesystems have no links, or only so many."""
+    """Whether the file is there now too: linked, or copied with its owner where the filesystem has no (more) links."""
     try:
         os.link(old, new, follow_symlinks=False)
     except OSError:
-        return False
+        found = os.lstat(old)
+        if not stat.S_ISREG(found.st_mode):
+            return False
+        shutil.copy2(old, new, follow_symlinks=False)
+        os.chown(new, found.st_uid, found.st_gid)
     return True
 
 
-def _write(path: str, text: str, mode: int) -> None:
+def _write(path: str, text: str, mode: int, owner: int) -> None:
     """A new file, in a folder that nothing points to; it may not be on disk yet."""
     with os.fdopen(os.open(path, _CREATE, 0o600), "wb") as file:
         file.write(text.encode("utf-8", "surrogateescape"))
+        if owner >= 0:
+            os.fchown(file.fileno(), owner, owner)
         os.fchmod(file.fileno(), mode)
 
 

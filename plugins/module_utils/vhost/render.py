@@ -6,28 +6,33 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Union
 
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost import tree
+from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ACME
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost import shared, tls, tree
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.access import BasicAuth
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.handling import Handling
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import Location, Vhost
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render_location import LocationPen, limits
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import CHALLENGES, Location, Vhost
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import Tls
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tree import Directive, block, line
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.upstream import Upstream, render_upstream
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version
 
 _MARK = "# flatrun.infra "
-_ACME = "/var/www/acme"
+_PAGES = "/etc/nginx/current/pages"
+# Beside a text, who may enter: what becomes of that depends on the passwords that are there already.
+Extra = Union[str, BasicAuth]
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """``text`` is the vhost's own file; ``upstreams`` what it needs of the file in common, by name."""
+    """``text`` is the vhost's own file; ``parts`` what it needs of the file in common, ``extras`` its other files."""
 
     text: str
-    upstreams: Mapping[str, str]
+    parts: Mapping[str, str]
+    extras: Mapping[str, Extra]
 
 
 def summary_of(content: str) -> dict[str, Any]:
@@ -40,110 +45,101 @@ def summary_of(content: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def needed(texts: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
+    """The parts in common that vhosts need; all there are, if somebody took away the line that says which."""
+    names = {name for text in texts for name in summary_of(text).get("needs", known)}
+    return {name: known[name] for name in known if name in names}
+
+
 def render(vhost: Vhost, version: Version) -> Rendered:
     pen = _Pen(vhost, version)
     servers = tuple(pen.servers())
-    summary = {
+    summary: dict[str, Any] = {
         "name": vhost.name,
         "server_names": list(vhost.server_names),
-        "upstreams": sorted(pen.addresses),
+        "upstreams": sorted(pen.location.addresses),
+        "needs": sorted(pen.location.parts),
     }
+    if vhost.tls:
+        summary["certificate"] = {"fullchain": vhost.tls.certificate, "privkey": vhost.tls.key}
     head = _MARK + json.dumps(summary, sort_keys=True) + "\n"
-    return Rendered(head + tree.text(servers), pen.upstreams)
+    return Rendered(head + tree.text(servers), pen.location.parts, pen.location.extras)
 
 
 class _Pen:
-    """Writes one vhost, and gathers the upstreams it needs on the way."""
+    """Writes the servers of a vhost; a pen of their own writes its locations, and gathers what they need."""
 
     def __init__(self, vhost: Vhost, version: Version) -> None:
         self.vhost, self.version = vhost, version
-        self.upstreams: dict[str, str] = {}
-        self.addresses: set[str] = set()
+        self.location = LocationPen(vhost, version)
 
     def servers(self) -> Iterator[Directive]:
-        inner = [line("listen", 80), line("listen", "[::]:80"), line("server_name", *self.vhost.server_names)]
-        yield block("server", inner=(*inner, _challenges(), *self._site()))
+        if self.vhost.proxy_protocol:
+            self.location.need(shared.proxied_default())
+        yield block("server", inner=self._plain())
+        if self.vhost.tls:
+            yield block("server", inner=self._secure(self.vhost.tls))
 
-    def _site(self) -> Iterator[Directive]:
-        yield from _limits(self.vhost.handling)
-        if not any(location.path == "/" and not location.exact for location in self.vhost.locations):
-            yield self._location(Location("/", Handling()), "upstream")
-        for index, location in enumerate(self.vhost.locations):
-            yield self._location(location, f"locations[{index}].upstream")
-
-    def _location(self, location: Location, where: str) -> Directive:
-        handling = location.handling.over(self.vhost.handling)
-        words = ("=", location.path) if location.exact else (location.path,)
-        inner = [*_limits(location.handling), *self._passing(handling, location, where)]
-        inner += [line("add_header", name, value, "always") for name, value in handling.response_headers if value]
-        return block("location", *words, inner=inner)
-
-    def _passing(self, handling: Handling, location: Location, where: str) -> Iterator[Directive]:
-        if handling.upstream is None:
-            return
-        yield from self._pass(handling.upstream, location, f"{self.vhost.where}.{where}")
-        yield line("proxy_http_version", "1.1")
-        for name, value in _request_headers(handling):
-            yield line("proxy_set_header", name, value)
-
-    def _pass(self, upstream: Upstream, location: Location, where: str) -> Iterator[Directive]:
-        name, content = render_upstream(upstream, self.version, where)
-        self.addresses.update(upstream.addresses)
-        if name:
-            self.upstreams[name] = content
-            yield line("proxy_pass", f"{upstream.scheme}://{name}{'/' if location.strip_prefix else ''}")
+    def _plain(self) -> Iterator[Directive]:
+        """Port 80. Challenges are answered there for every name, before and after it has a certificate."""
+        yield from (line("listen", address) for address in ("80", "[::]:80"))
+        yield from self._proxied(shared.PROXIED)
+        yield line("server_name", *self.vhost.server_names)
+        inner = (line("root", ACME), line("default_type", "text/plain"), line("try_files", "$uri", "=404"))
+        yield block("location", "^~", CHALLENGES, inner=inner)
+        if self.vhost.tls and self.vhost.tls.redirect:
+            yield from self._client()
+            target = "https://$host$request_uri"
+            yield block("location", "/", inner=[line("return", self.vhost.tls.redirect_code, target)])
         else:
-            # A name in a variable is looked up while nginx runs, so nginx starts without it, and follows it.
-            yield line("set", "$flatrun_upstream", upstream.servers[0].address)
-            if location.strip_prefix:
-                yield line("rewrite", f"^{re.escape(location.path)}(.*)$", "/$1", "break")
-            yield line("proxy_pass", f"{upstream.scheme}://$flatrun_upstream")
-        if upstream.scheme == "https":
-            yield line("proxy_ssl_server_name", "on")
-            yield line("proxy_ssl_name", upstream.servers[0].address.rsplit(":", 1)[0])
+            yield from self._site(())
 
+    def _secure(self, wanted: Tls) -> Iterator[Directive]:
+        tls.require_new_enough(wanted, self.version, self.vhost.where)
+        if wanted.http3:
+            self.location.need(shared.quic_default())
+        yield from tls.listeners(wanted, self.version)
+        yield from self._proxied(shared.PROXIED_TLS, "ssl")
+        yield line("server_name", *self.vhost.server_names)
+        yield from tls.settings(wanted, self.version)
+        yield from self._site(tuple(tls.headers(wanted)))
 
-def _challenges() -> Directive:
-    """Challenges are answered for every name, before and after it has a certificate."""
-    inner = (line("root", _ACME), line("default_type", "text/plain"), line("try_files", "$uri", "=404"))
-    return block("location", "^~", "/.well-known/acme-challenge/", inner=inner)
+    def _proxied(self, port: int, *words: str) -> Iterator[Directive]:
+        for address in (port, f"[::]:{port}") if self.vhost.proxy_protocol else ():
+            yield line("listen", address, *words, "proxy_protocol")
 
+    def _client(self) -> Iterator[Directive]:
+        """Who the client is, and where it is written down."""
+        for network in self.vhost.trusted_proxies:
+            yield line("set_real_ip_from", network)
+        if self.vhost.trusted_proxies:
+            header = "proxy_protocol" if self.vhost.proxy_protocol else self.vhost.real_ip_header
+            yield from (line("real_ip_header", header), line("real_ip_recursive", "on"))
+        log = self.vhost.access_log
+        if log == "off":
+            yield line("access_log", "off")
+        elif log:
+            name = self.location.need(shared.json_log()) if log == "json" else log
+            yield line("access_log", "/dev/stdout", name, "buffer=4k", "flush=1s")
 
-def _limits(handling: Handling) -> Iterator[Directive]:
-    """What nginx itself hands down from a server to its locations."""
-    timeouts = handling.timeouts
-    yield from (
-        line(name, value)
-        for name, value in (
-            ("client_max_body_size", handling.body_size),
-            ("proxy_connect_timeout", timeouts.connect),
-            ("proxy_send_timeout", timeouts.send),
-            ("proxy_read_timeout", timeouts.read),
-            ("proxy_buffering", _switch(handling.buffering)),
-            ("proxy_request_buffering", _switch(handling.request_buffering)),
-        )
-        if value
-    )
+    def _site(self, headers: tuple[tuple[str, str], ...]) -> Iterator[Directive]:
+        yield from self._client()
+        yield from limits(self.vhost.handling)
+        yield from self._pages()
+        if self.vhost.maintenance:
+            yield block("location", "/", inner=[line("return", 503)])
+            return
+        if not any(location.path == "/" and not location.exact for location in self.vhost.locations):
+            yield self.location.write(Location("/", Handling()), None, headers)
+        for index, location in enumerate(self.vhost.locations):
+            yield self.location.write(location, index, headers)
+        if self.vhost.handling.raw:
+            yield tree.verbatim(self.vhost.handling.raw)
 
-
-def _request_headers(handling: Handling) -> list[tuple[str, str]]:
-    """A location that sets one header loses those of its server, so each has them all."""
-    upgrade = handling.websocket is not False
-    usual = {
-        "Host": "$host",
-        "X-Real-IP": "$remote_addr",
-        # What a client says of itself is not passed on: an app that believes it would be deceived.
-        "X-Forwarded-For": "$remote_addr",
-        "X-Forwarded-Host": "$host",
-        "X-Forwarded-Port": "$server_port",
-        "X-Forwarded-Proto": "$scheme",
-        "Upgrade": "$http_upgrade" if upgrade else "",
-        "Connection": "$flatrun_connection" if upgrade else "",
-    }
-    known = {name.lower(): (name, value) for name, value in usual.items()}
-    known.update({name.lower(): (name, value) for name, value in handling.request_headers})
-    return list(known.values())
-
-
-def _switch(value: bool | None) -> str:
-    return "" if value is None else "on" if value else "off"
+    def _pages(self) -> Iterator[Directive]:
+        for code, page in self.vhost.error_pages:
+            name = f"{self.vhost.name}:{code}.html"
+            self.location.extras[f"pages/{name}"] = page
+            yield line("error_page", code, f"/.flatrun/{code}.html")
+            inner = (line("internal"), line("default_type", "text/html"), line("alias", f"{_PAGES}/{name}"))
+            yield block("location", "=", f"/.flatrun/{code}.html", inner=inner)

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.readiness import served_release
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost import processes
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import MAIN, Releases
 
 # Thousands of vhosts take nginx seconds to read.
@@ -60,16 +61,22 @@ class Nginx:
     def _take_back(self, former: str) -> None:
         if former:
             self.releases.switch(former)
-            self._signal()
+            self._signal(self._master())
 
     def reload(self, release: str) -> None:
-        """Have nginx serve the current release; a reload that returned 0 may have changed nothing, so it is proven."""
+        """Have nginx serve the current release; a reload that returned 0 may have changed nothing, so it is proven.
+
+        The proof is that it answers with the release, and that none of the workers there were before listens any more:
+        for a moment after a reload both generations take connections.
+        """
         since = int(time.time())
-        self._signal()
+        master = self._master()
+        former = processes.listening(master) if master else frozenset()
+        self._signal(master)
         until = time.monotonic() + _PATIENCE
         while True:
             served = self._served()
-            if served == release:
+            if served == release and not (former and former & processes.listening(master)):
                 return
             complaint = self._complaint(since)
             if complaint or time.monotonic() >= until:
@@ -80,6 +87,10 @@ class Nginx:
                     "The former release serves on.",
                 )
             time.sleep(_PAUSE)
+
+    def _master(self) -> int:
+        raw = self.engine.find("inspect_container", self.container) or {"State": {}}
+        return processes.master(raw["State"].get("Pid") or 0)
 
     def complaint(self, release: str, running: bool, names: Collection[str] = ()) -> str:
         """Why nginx would not take a staged release; empty if it would."""
@@ -112,7 +123,10 @@ class Nginx:
         finally:
             self.engine.find("remove_container", made["Id"], force=True, v=True)
 
-    def _signal(self) -> None:
+    def _signal(self, master: int) -> None:
+        """Tell the master; where it can't be seen from here, by a command, which reads the whole configuration too."""
+        if master and processes.reload(master):
+            return
         code, said = self.engine.run(self.container, ["nginx", "-s", "reload"])
         if code:
             raise Refused(f"nginx does not reload: {said}", f"container {self.container}")

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, InvalidParameter
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import values
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.access import parse_networks
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.domains import server_name
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.handling import Handling, parse_handling
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import Tls, parse_tls
 
-PRESENT, ABSENT = "present", "absent"
+PRESENT, ABSENT, ROLLED_BACK = "present", "absent", "rolled_back"
+FAIL, QUARANTINE = "fail", "quarantine"
 _PLAIN = Handling()
 
 # What nginx reads in a path without giving it another meaning; a space or a brace would end it.
 _PATH = re.compile(r"/[^\s{};\"'\\$]{0,500}")
+CHALLENGES = "/.well-known/acme-challenge/"
+_PROXY_PROTOCOL = "proxy_protocol"
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Location:
 
 @dataclass(frozen=True)
 class Vhost:
-    """``file`` is its name below ``vhosts/``, ``where`` the item it was given as."""
+    """``where`` is the item it was given as; ``error`` what is wrong with it, where that is to be told later."""
 
     name: str
     where: str
@@ -42,6 +47,14 @@ class Vhost:
     server_names: tuple[str, ...] = ()
     handling: Handling = _PLAIN
     locations: tuple[Location, ...] = ()
+    tls: Tls | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    real_ip_header: str = "X-Forwarded-For"
+    proxy_protocol: bool = False
+    maintenance: bool = False
+    error_pages: tuple[tuple[int, str], ...] = ()
+    access_log: str = ""
+    error: FlatrunError | None = None
 
 
 @dataclass(frozen=True)
@@ -49,35 +62,47 @@ class Vhosts:
     root_dir: str
     container: str
     vhosts: tuple[Vhost, ...]
+    state: str = PRESENT
     exclusive: bool = False
+    on_invalid: str = FAIL
     keep_releases: int = 5
+    # The release that a way back must leave; set once the first State is known.
+    outlive: str = ""
     # How the engine is connected to: the options of the connection, as given.
     engine: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 def parse(params: Mapping[str, Any]) -> Vhosts:
     """Parameters of flatrun_vhost to its Spec; raises InvalidParameter naming the one that is wrong."""
-    vhosts = tuple(_at(index, entry) for index, entry in enumerate(params["vhosts"] or []))
+    entries = params["vhosts"] or []
+    quarantine = params["on_invalid"] == QUARANTINE
+    vhosts = tuple(_at(index, entry, params["allow_raw"], quarantine) for index, entry in enumerate(entries))
     names.distinct((vhost.name for vhost in vhosts), "vhosts", "the vhost")
-    _require_own_names(vhosts)
+    if params["state"] == ROLLED_BACK and vhosts:
+        raise InvalidParameter("a way back takes no vhosts", "vhosts", "Leave out one of state and vhosts.")
     return Vhosts(
         root_dir=names.absolute_path(params["root_dir"], "root_dir"),
         container=names.container_name(params["container"], "container"),
-        vhosts=vhosts,
+        vhosts=_with_own_names(vhosts, quarantine),
+        state=params["state"],
         exclusive=bool(params["exclusive"]),
+        on_invalid=params["on_invalid"],
         keep_releases=values.whole(params["keep_releases"], "keep_releases", 2, 1000),
         engine=dict(params),
     )
 
 
-def _at(index: int, entry: Mapping[str, Any]) -> Vhost:
+def _at(index: int, entry: Mapping[str, Any], allow_raw: bool, quarantine: bool) -> Vhost:
+    where = f"vhosts[{index}]"
     try:
-        return _vhost(entry, f"vhosts[{index}]")
+        return _vhost(entry, where, allow_raw)
     except FlatrunError as error:
-        raise error.under(f"vhosts[{index}]") from None
+        if quarantine:
+            return Vhost(str(entry["name"]), where, error=error.under(where))
+        raise error.under(where) from None
 
 
-def _vhost(entry: Mapping[str, Any], where: str) -> Vhost:
+def _vhost(entry: Mapping[str, Any], where: str, allow_raw: bool) -> Vhost:
     name = names.file_name(entry["name"], "name")
     if name.startswith("_"):
         raise InvalidParameter(f"{name!r} begins with '_', as only files of our own do", "name", "Choose another one.")
@@ -89,9 +114,38 @@ def _vhost(entry: Mapping[str, Any], where: str) -> Vhost:
     handling = parse_handling(entry)
     locations = tuple(_location_at(index, each, handling) for index, each in enumerate(entry.get("locations") or []))
     names.distinct((f"{'= ' * each.exact}{each.path}" for each in locations), "locations", "the path")
-    if handling.upstream is None and not any(each.path == "/" for each in locations):
+    if not handling.answers and not any(each.path == "/" for each in locations):
         raise InvalidParameter("is needed, or a location for /", "upstream", "Say where requests go, like my-app:8080.")
-    return Vhost(name, where, PRESENT, server_names, handling, locations)
+    if any(each.raw for each in (handling, *(location.handling for location in locations))) and not allow_raw:
+        raise InvalidParameter("is taken only with allow_raw: true", "raw", "Allow it, or leave it out.")
+    vhost = Vhost(name, where, PRESENT, server_names, handling, locations, parse_tls(entry.get("tls")))
+    return replace(vhost, **_surroundings(entry))
+
+
+def _surroundings(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What is the vhost's alone, and no location's."""
+    trusted = parse_networks(entry.get("trusted_proxies"), "trusted_proxies")
+    if entry["proxy_protocol"] and not trusted:
+        raise InvalidParameter(
+            "is needed with proxy_protocol, or anybody could claim any address", "trusted_proxies", "List the proxies."
+        )
+    header = entry["real_ip_header"]
+    return {
+        "trusted_proxies": trusted,
+        "real_ip_header": header if header == _PROXY_PROTOCOL else values.header_name(header, "real_ip_header"),
+        "proxy_protocol": bool(entry["proxy_protocol"]),
+        "maintenance": bool(entry["maintenance"]),
+        "error_pages": tuple(sorted(_error_pages(entry.get("error_pages") or {}))),
+        "access_log": entry.get("access_log") or "",
+    }
+
+
+def _error_pages(entry: Mapping[Any, Any]) -> Iterator[tuple[int, str]]:
+    for code, page in entry.items():
+        where = f"error_pages.{code}"
+        if not isinstance(page, str) or not page:
+            raise InvalidParameter("must be the text of the page", where)
+        yield values.whole(code, where, 400, 599), page
 
 
 def _location_at(index: int, entry: Mapping[str, Any], vhost: Handling) -> Location:
@@ -107,20 +161,34 @@ def _location(entry: Mapping[str, Any], vhost: Handling) -> Location:
         raise InvalidParameter(
             f"{path!r} is not a path", "path", "Write it like /api/, without spaces, quotes, braces, ';', '\\' or '$'."
         )
+    if path.startswith(CHALLENGES):
+        raise InvalidParameter("challenges are answered for every name already", "path", "Leave the location out.")
     exact = entry["match"] == "exact"
     strip = bool(entry["strip_prefix"])
     if strip and (exact or not path.endswith("/")):
         raise InvalidParameter("needs a path that ends with / and is matched as a prefix", "strip_prefix")
     handling = parse_handling(entry)
-    if handling.upstream is None and vhost.upstream is None:
+    if not handling.answers and not vhost.answers:
         raise InvalidParameter("is needed, since the vhost has none", "upstream")
     return Location(path, handling, exact, strip)
 
 
-def _require_own_names(vhosts: tuple[Vhost, ...]) -> None:
+def _with_own_names(vhosts: tuple[Vhost, ...], quarantine: bool) -> tuple[Vhost, ...]:
     """nginx only warns of a name that two servers have, and one of them would never be asked."""
     counts = Counter(name for vhost in vhosts for name in vhost.server_names)
-    for name, count in counts.items():
-        if count > 1:
-            both = [f"{vhost.where} ({vhost.name})" for vhost in vhosts if name in vhost.server_names]
-            raise InvalidParameter(f"{name} is a name of {both[0]} and of {both[1]}", f"{both[1].split()[0]}")
+    twice = {name for name, count in counts.items() if count > 1}
+    checked: list[Vhost] = []
+    holders: dict[str, Vhost] = {}
+    for vhost in vhosts:
+        taken = next((name for name in vhost.server_names if name in twice and name in holders), "")
+        if taken:
+            other = holders[taken]
+            what = f"{taken} is a name of {other.where} ({other.name}) and of {vhost.where} ({vhost.name})"
+            error = InvalidParameter(what, vhost.where, "Keep it in one of them.")
+            if not quarantine:
+                raise error
+            checked.append(replace(vhost, error=error))
+            continue
+        holders.update(dict.fromkeys(vhost.server_names, vhost))
+        checked.append(vhost)
+    return tuple(checked)

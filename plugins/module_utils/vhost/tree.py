@@ -16,11 +16,15 @@ _INDENT = "    "
 
 @dataclass(frozen=True)
 class Directive:
-    """A name with its arguments; ``block`` is what stands in its braces, ``None`` where it has none."""
+    """A name with its arguments; ``block`` is what stands in its braces, ``None`` where it has none.
+
+    ``verbatim`` is text that somebody else wrote, and takes the place of all three.
+    """
 
     name: str
     arguments: tuple[str, ...] = ()
     block: tuple[Directive, ...] | None = None
+    verbatim: str = ""
 
 
 Tree = tuple[Directive, ...]
@@ -32,6 +36,10 @@ def line(name: str, *arguments: object) -> Directive:
 
 def block(name: str, *arguments: object, inner: Iterable[Directive]) -> Directive:
     return Directive(name, tuple(str(argument) for argument in arguments), tuple(inner))
+
+
+def verbatim(text: str) -> Directive:
+    return Directive("", verbatim=text)
 
 
 def quote(word: str) -> str:
@@ -48,6 +56,8 @@ def text(tree: Iterable[Directive], depth: int = 0) -> str:
 
 
 def _text(directive: Directive, depth: int) -> str:
+    if directive.verbatim:
+        return directive.verbatim.rstrip("\n") + "\n"
     words = " ".join([directive.name, *(quote(argument) for argument in directive.arguments)])
     if directive.block is None:
         return f"{_INDENT * depth}{words};\n"

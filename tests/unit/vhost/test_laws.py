@@ -63,14 +63,14 @@ def test_a_task_converges_and_the_second_run_does_nothing() -> None:
 def test_what_is_asked_is_there_and_nothing_else_has_changed() -> None:
     for version, before, task in SPACE:
         server = servers(version, before)
-        kept = dict(server.state.vhosts)
+        kept = dict(server.state.files.vhosts)
         run(server, task)
         wanted = {each["name"] for each in task[0] if each.get("state") != "absent"}
         listed = {each["name"] for each in task[0]}
         others = set() if task[1] else set(kept) - listed
-        assert set(server.state.vhosts) == wanted | others
-        assert all(server.state.vhosts[name] == kept[name] for name in others)
-        assert (SHARED in server.state.files) == bool(wanted | others)
+        assert set(server.state.files.vhosts) == wanted | others
+        assert all(server.state.files.vhosts[name] == kept[name] for name in others)
+        assert (SHARED in server.state.files.texts) == bool(wanted | others)
 
 
 def test_one_reload_at_most_and_none_without_a_change() -> None:
@@ -85,11 +85,12 @@ def test_every_action_is_needed() -> None:
     """Each differs from what was there; and each file that differs afterwards has its action."""
     for version, before, task in SPACE:
         server = servers(version, before)
-        former = dict(server.state.files)
+        former = dict(server.state.files.texts)
         course, _result = run(server, task)
         shown = [action for action in course.plan.actions if action.verb != "release"]
         assert all(action.before != action.after for action in shown)
-        changed = {name for name in {*former, *server.state.files} if former.get(name) != server.state.files.get(name)}
+        after = server.state.files.texts
+        changed = {name for name in {*former, *after} if former.get(name) != after.get(name)}
         assert len(shown) == len(changed)
 
 
@@ -102,7 +103,7 @@ def test_the_diff_is_what_is_then_observed_and_check_mode_says_the_same() -> Non
         assert foretold.plan == course.plan
         for action in course.plan.actions:
             if action.item:
-                assert server.state.vhosts.get(action.item) == action.after
+                assert server.state.files.vhosts.get(action.item) == action.after
 
 
 def test_a_run_that_is_killed_anywhere_is_made_up_for() -> None:
@@ -123,11 +124,11 @@ def test_all_upstreams_that_are_used_are_defined_once_and_no_other_is() -> None:
     for version, before, task in SPACE:
         server = servers(version, before)
         run(server, task)
-        shared = server.state.files.get(SHARED, "")
+        shared = server.state.files.texts.get(SHARED, "")
         defined = [line.split()[1] for line in shared.splitlines() if line.startswith("upstream ")]
         used = {
             word.split("//")[1].rstrip(";/")
-            for text in server.state.vhosts.values()
+            for text in server.state.files.vhosts.values()
             for word in text.split()
             if word.startswith("http://flatrun_")
         }

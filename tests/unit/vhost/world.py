@@ -12,10 +12,12 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import U
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Plan
 from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Journal, Room
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.arguments import VHOST
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.plan import plan
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.guards import quarantined
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.htpasswd import PasswordFile
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.plan import anchor, plan
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.room import report
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import Vhosts, parse
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import State
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import Files, State
 
 # Where a run may be killed: after the candidate was written, after the switch, after the signal.
 STAGED, SWITCHED, RELOADED = "staged", "switched", "reloaded"
@@ -33,9 +35,11 @@ class Server:
     killed_at: str = ""
     reloads: int = 0
     switches: list[str] = field(default_factory=list)
+    past: list[Files] = field(default_factory=list)
 
     def observe(self) -> State:
-        return self.state
+        former = next((files for files in reversed(self.past) if files != self.state.files), None)
+        return replace(self.state, former=former)
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -48,7 +52,9 @@ class Server:
         if last.verb == "release":
             self._die(STAGED)
             release = f"{int(self.state.release or 0) + 1:06d}"
-            self.state = replace(self.state, release=release, files=dict(last.detail.files))
+            extras = {path: _text(content) for path, content in last.detail.extras.items()}
+            self.past.append(self.state.files)
+            self.state = replace(self.state, release=release, files=Files(dict(last.detail.texts), extras))
             self.switches.append(release)
             self._die(SWITCHED)
         if self.state.running:
@@ -56,7 +62,10 @@ class Server:
             self.reloads += 1
         self._die(RELOADED)
         for action in plan.actions:
-            done(action)
+            if action.verb != "quarantine":
+                done(action)
+        if last.detail.rejected:
+            raise quarantined(last.detail.rejected)
 
     def _die(self, where: str) -> None:
         if self.killed_at == where:
@@ -64,12 +73,16 @@ class Server:
             raise Killed
 
 
+def _text(content: str | PasswordFile) -> str:
+    return content if isinstance(content, str) else content.text(lambda: "salt")
+
+
 def room(server: Server) -> Room[Vhosts, State]:
     @contextmanager
     def world(_spec: Vhosts) -> Iterator[Server]:
         yield server
 
-    return Room(parse=parse, world=world, plan=plan, report=report)
+    return Room(parse=parse, world=world, plan=plan, report=report, anchor=anchor)
 
 
 def params(vhosts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:

@@ -1,0 +1,62 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Answers that need no upstream: static files and redirects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core import names
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import whole
+
+_CODES = (301, 302, 303, 307, 308)
+_TARGET = re.compile(r"(?:https?://[A-Za-z0-9_.:\[\]-]{1,253})?(?:/[^\s\"'\\$;{}]{0,500})?")
+
+
+@dataclass(frozen=True)
+class Redirect:
+    """``keep_path``: what was asked for is appended."""
+
+    to: str
+    code: int = 301
+    keep_path: bool = True
+
+
+@dataclass(frozen=True)
+class Static:
+    """Files below ``root``, a folder as nginx sees it; ``fallback`` is the file for what isn't there."""
+
+    root: str
+    index: str = "index.html"
+    fallback: str = ""
+
+
+def parse_redirect(entry: Mapping[str, Any] | None) -> Redirect | None:
+    if not entry:
+        return None
+    to = names.text(entry.get("to"), "redirect.to")
+    if not _TARGET.fullmatch(to):
+        raise InvalidParameter(
+            f"{to!r} is not an address", "redirect.to", "Write it like https://www.example.com or /new/."
+        )
+    code = whole(entry["code"], "redirect.code", 300, 399)
+    if code not in _CODES:
+        raise InvalidParameter(f"{code} is no redirect", "redirect.code", f"One of: {', '.join(map(str, _CODES))}.")
+    keep = bool(entry["keep_path"])
+    return Redirect(to.rstrip("/") if keep else to, code, keep)
+
+
+def parse_static(entry: Mapping[str, Any] | None) -> Static | None:
+    if not entry:
+        return None
+    root = names.absolute_path(entry.get("path"), "root.path")
+    index = names.file_name(entry.get("index") or "index.html", "root.index")
+    fallback = names.absolute_path(entry["fallback"], "root.fallback") if entry.get("fallback") else ""
+    if "$" in root or "$" in fallback:
+        raise InvalidParameter("holds '$', which nginx would read as a variable", "root")
+    return Static(root, index, fallback)

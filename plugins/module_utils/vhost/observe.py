@@ -1,0 +1,131 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Looking at one nginx: its container, the release it is served from, and what is around them."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.host import files
+from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
+from ansible_collections.flatrun.infra.plugins.module_utils.service.readiness import served_release
+from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import Layout
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost import syntax
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate import Certificate
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.pair import read_pair
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import OF_VHOSTS, Releases
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import FOLDER, Files, Foreign, State
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version, version_of
+
+Pairs = Mapping[str, str]
+
+
+class Observer:
+    """Looks at one nginx. The clock and the version are asked once."""
+
+    def __init__(self, engine: Engine, container: str, root_dir: str) -> None:
+        self.engine, self.container, self.root = engine, container, root_dir
+        self.now = time.time()
+        self.version: Version = ()
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.root, self.container)
+
+    @property
+    def releases(self) -> Releases:
+        return Releases(self.layout.releases)
+
+    def look(self, pairs: Pairs, former: bool = False) -> State:
+        """``pairs`` are the certificates to read, each chain with its key; ``former`` an earlier release too."""
+        raw = self.engine.find("inspect_container", self.container)
+        if raw is None:
+            return State(now=self.now)
+        self.root = self._root_of(raw)
+        release = self.releases.current()
+        found = self._files(release)
+        status = raw["State"]["Status"]
+        return State(
+            status=status,
+            version=self._version(raw, status),
+            release=release,
+            served=served(raw) if status == "running" else "",
+            files=found,
+            foreign=tuple(self._foreign(release)),
+            certificates={chain: self._certificate(raw, chain, key) for chain, key in pairs.items()},
+            now=self.now,
+            former=self._former(release, found) if former else None,
+        )
+
+    def _root_of(self, raw: Mapping[str, Any]) -> str:
+        """The container says where its releases lie; the option is for one that isn't there yet."""
+        labels = raw["Config"].get("Labels") or {}
+        if labels.get(f"{LABEL}type") != "nginx":
+            raise Refused(
+                f"{self.container} is not an nginx that flatrun_infra made",
+                "container",
+                "Name the one that is, or take this one over with flatrun_infra and adopt: true.",
+            )
+        return str(labels.get(f"{LABEL}root_dir") or self.root)
+
+    def _version(self, raw: Mapping[str, Any], status: str) -> Version:
+        """What the image says of itself, or else the server."""
+        variables = dict(entry.split("=", 1) for entry in raw["Config"].get("Env") or () if "=" in entry)
+        self.version = self.version or version_of(variables.get("NGINX_VERSION", ""))
+        if not self.version and status == "running":
+            said = self.engine.run(self.container, ["nginx", "-v"])[1]
+            self.version = version_of(said.rpartition("/")[2])
+        return self.version
+
+    def _files(self, release: str) -> Files:
+        if not release:
+            return Files()
+        found = self.releases.read(release, [folder.rstrip("/") for folder in OF_VHOSTS])
+        texts = {name[len(FOLDER) :]: text for name, text in found.items() if name.startswith(FOLDER)}
+        return Files(texts, {name: text for name, text in found.items() if not name.startswith(FOLDER)})
+
+    def _former(self, release: str, present: Files) -> Files | None:
+        earlier = (self._files(name) for name in self.releases.before(release))
+        return next((found for found in earlier if found != present), None)
+
+    def _foreign(self, release: str) -> Iterator[Foreign]:
+        """The names in files of the user's own."""
+        for name in files.names(self.layout.config):
+            if name.endswith(".conf"):
+                found = files.read(f"{self.layout.config}/{name}")
+                text = found.content.decode("utf-8", "surrogateescape") if found else ""
+                yield from (_foreign(each, f"conf.d/{name}") for each in syntax.server_names(text))
+        for name, text in self.releases.read(release, ("http",)).items() if release else ():
+            yield from (_foreign(each, f"config_files {name.partition('/')[2]}") for each in syntax.server_names(text))
+
+    def _certificate(self, raw: Mapping[str, Any], chain: str, key: str) -> Certificate:
+        mounts = {mount["Destination"]: mount.get("Source", "") for mount in raw.get("Mounts") or ()}
+        return read_pair(_outside(mounts, chain), _outside(mounts, key))
+
+
+def _foreign(named: syntax.Named, file: str) -> Foreign:
+    return Foreign(named.name, named.ports, f"{file}:{named.line}")
+
+
+def _outside(mounts: Mapping[str, str], path: str) -> str:
+    """A path in the container, as the host has it."""
+    under = [target for target in mounts if path.startswith(target.rstrip("/") + "/")]
+    if not under:
+        return path
+    target = max(under, key=len)
+    return mounts[target] + path[len(target.rstrip("/")) :]
+
+
+def served(raw: Mapping[str, Any]) -> str:
+    """The release that a container's nginx answers with; empty where it doesn't."""
+    networks = (raw.get("NetworkSettings") or {}).get("Networks") or {}
+    address = next((each["IPAddress"] for _name, each in sorted(networks.items()) if each.get("IPAddress")), "")
+    try:
+        return served_release(address) if address else ""
+    except (OSError, http.client.HTTPException):
+        return ""

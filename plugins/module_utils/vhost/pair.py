@@ -1,0 +1,43 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading a certificate and its key from the disk, with nothing but Python's own TLS."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import ssl
+from contextlib import suppress
+
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate import Certificate
+
+
+def read_pair(fullchain: str, privkey: str) -> Certificate:
+    for path in (fullchain, privkey):
+        if not os.path.isfile(path):
+            return Certificate(f"{path} does not exist")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(fullchain, privkey, password="")
+    except ssl.SSLError as error:
+        if "MISMATCH" in str(error):
+            return Certificate(f"the key {privkey} is not that of {fullchain}")
+        return Certificate(f"{fullchain} and {privkey} can't be read as PEM ({error.reason or error})")
+    except OSError as error:
+        return Certificate(f"{fullchain} can't be read ({error.strerror})")
+    # Python has no other way to what is in a certificate without a connection; it has had this one since 2.6.
+    told = ssl._ssl._test_decode_cert(fullchain)  # type: ignore[attr-defined]
+    return Certificate(
+        "",
+        ssl.cert_time_to_seconds(told["notBefore"]),
+        ssl.cert_time_to_seconds(told["notAfter"]),
+        tuple(_name(kind, value) for kind, value in told.get("subjectAltName", ()) if kind in ("DNS", "IP Address")),
+    )
+
+
+def _name(kind: str, value: str) -> str:
+    if kind == "IP Address":
+        with suppress(ValueError):
+            return str(ipaddress.ip_address(value.strip()))
+    return value
