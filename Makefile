@@ -12,7 +12,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
 HOSTS ?= local ssh
 export FLATRUN_TEST_PYTHON ?= /usr/bin/python3
 
-.PHONY: help venv engine images test unit integration sanity lint format build clean
+.PHONY: help venv engine images test unit integration sanity lint format bench build clean
 
 help: ## This text.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ lint: venv ## ruff, mypy, yamllint, ansible-lint, changelog fragments, shellchec
 
 format: venv ## Python in the project's format.
 	@ruff check -q --fix-only . && ruff format -q .
+
+bench: images ## Every figure about time, as a ratio within one run: PARTS="start site calls".
+	@python tests/benchmarks/run.py $(PARTS)
 
 build: venv ## The artifact that Galaxy distributes, in .cache/build.
 	@ansible-galaxy collection build --force --output-path .cache/build

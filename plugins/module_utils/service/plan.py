@@ -81,7 +81,7 @@ def anchor(spec: Infra, state: World) -> Infra:
 
 
 def _outliving(service: Service, found: Found) -> Service:
-    runs = found.container is not None and found.container.status in ("running", "paused")
+    runs = found.container is not None and found.container.status in ("running", "restarting", "paused")
     return replace(service, outlive=found.container.started_at) if runs and found.container else service
 
 

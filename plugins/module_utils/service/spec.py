@@ -87,6 +87,8 @@ def parse(params: Mapping[str, Any]) -> Infra:
     if params["wait_timeout"] < 1:
         raise InvalidParameter("must be at least 1 second", "wait_timeout")
     root_dir = names.absolute_path(params["root_dir"], "root_dir")
+    if root_dir == "/":
+        raise InvalidParameter("must be a folder of its own", "root_dir", "Take one like /srv/flatrun.")
     return Infra(
         root_dir, networks, services, params["pull"], bool(params["wait"]), params["wait_timeout"], dict(params)
     )

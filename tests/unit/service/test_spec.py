@@ -247,6 +247,7 @@ def test_refusals(item: dict[str, Any], where: str) -> None:
         ({"wait_timeout": 0}, "wait_timeout"),
         ({"root_dir": "srv"}, "root_dir"),
         ({"root_dir": "/srv/../etc"}, "root_dir"),
+        ({"root_dir": "/"}, "root_dir"),
     ],
 )
 def test_refusals_of_the_whole(more: dict[str, Any], where: str) -> None:

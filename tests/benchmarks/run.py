@@ -1,0 +1,22 @@
+"""Every figure of design and documentation that is about time, as a ratio within one run."""
+
+from __future__ import annotations
+
+import sys
+
+import services
+from harness import bench
+
+PARTS = {"start": services.start, "site": services.site, "calls": services.calls}
+
+
+def main() -> None:
+    wanted = sys.argv[1:] or list(PARTS)
+    with bench() as run:
+        for part in wanted:
+            run.say(f"\n{part}: {(PARTS[part].__doc__ or '').strip()}")
+            PARTS[part](run)
+
+
+if __name__ == "__main__":
+    main()
