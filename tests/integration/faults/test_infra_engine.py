@@ -1,0 +1,178 @@
+"""An engine that is gone, hangs, breaks, or is started anew: one sentence in time, and nothing altered."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from ansible_collections.flatrun.infra.tests.integration.faults import proxy
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import Lab, docker, free_port
+from ansible_collections.flatrun.infra.tests.integration.faults.proxy import BEFORE, Call, Proxy
+
+TIMEOUT = 2
+# Seconds that a run may take beyond its timeout, as promised; and those that Python itself needs on a busy machine.
+GRACE, PYTHON_STARTS = 2, 3
+
+
+@pytest.fixture(scope="module", autouse=True)
+def redis(lab: Lab) -> None:
+    lab.settle(lab.item("redis"))
+
+
+def test_no_engine(lab: Lab) -> None:
+    before = lab.untouched()
+    ended = lab.run(lab.item("redis"), docker_host=f"unix://{lab.root}/none.sock", timeout=TIMEOUT)
+    ended.refused(f"unix://{lab.root}/none.sock", "can't be reached", "Start it")
+    assert ended.seconds < TIMEOUT + GRACE + PYTHON_STARTS
+    assert lab.untouched() == before
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_an_engine_that_accepts_and_never_answers(lab: Lab, tmp_path: Path, check: bool) -> None:
+    with closing(socket.socket(socket.AF_UNIX)) as silent:
+        silent.bind(str(tmp_path / "silent.sock"))
+        silent.listen(8)
+        ended = lab.run(lab.item("redis"), docker_host=f"unix://{tmp_path}/silent.sock", timeout=TIMEOUT, check=check)
+    ended.refused(f"unix://{tmp_path}/silent.sock", "did not answer in time")
+    assert not ended.changed
+    assert ended.seconds < TIMEOUT + GRACE + PYTHON_STARTS
+
+
+@pytest.mark.parametrize("fault", [proxy.failing, proxy.half, proxy.broken, proxy.drop, proxy.hang])
+@pytest.mark.parametrize("path", ["/version", "/info", "/containers/json", "/containers/*/json"])
+def test_an_engine_that_answers_nonsense(lab: Lab, tmp_path: Path, fault: proxy.Fault, path: str) -> None:
+    before = lab.untouched()
+    between = Proxy(tmp_path / "bad.sock", Call("GET", path), BEFORE, fault)
+    try:
+        # Something is to be done, if only it got that far.
+        ended = lab.run(lab.item("redis", memory="99m"), docker_host=between.where, timeout=TIMEOUT)
+    finally:
+        between.close()
+    ended.refused(between.where)
+    assert ended.seconds < TIMEOUT + GRACE + PYTHON_STARTS
+    assert not ended.changed
+    assert lab.untouched() == before
+
+
+def test_an_engine_that_hangs_in_the_middle(lab: Lab, tmp_path: Path) -> None:
+    """The container that served comes back, by itself or by the next run."""
+    between = Proxy(tmp_path / "hangs.sock", Call("POST", "/containers/create"), BEFORE, proxy.hang)
+    try:
+        ended = lab.run(lab.item("redis", memory="99m"), docker_host=between.where, timeout=TIMEOUT)
+    finally:
+        between.close()
+    ended.refused(between.where)
+    assert ended.seconds < 4 * (TIMEOUT + GRACE) + PYTHON_STARTS
+    lab.settle(lab.item("redis"))
+
+
+def test_no_image_and_no_registry(lab: Lab) -> None:
+    port = free_port()
+    before = lab.untouched()
+    ended = lab.run(lab.item("redis", image=f"127.0.0.1:{port}/none:1"))
+    ended.refused(f"image 127.0.0.1:{port}/none:1", "can't be pulled", "refused")
+    assert lab.untouched() == before, "the former container is not as it was"
+    lab.run(lab.item("redis", image=f"127.0.0.1:{port}/none:1"), pull="never").refused("pull is never", "services[0]")
+    assert lab.untouched() == before
+
+
+def test_a_registry_that_hangs(lab: Lab) -> None:
+    before = lab.untouched()
+    with closing(socket.socket()) as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(8)
+        image = f"127.0.0.1:{silent.getsockname()[1]}/none:1"
+        ended = lab.run(lab.item("redis", image=image), timeout=TIMEOUT)
+    ended.refused(image)
+    assert ended.seconds < TIMEOUT + GRACE + PYTHON_STARTS
+    assert lab.untouched() == before
+
+
+class OwnEngine:
+    """An engine beside the machine's that may be ended and started.
+
+    It has a network namespace of its own: an engine without a bridge removes docker0 of the namespace that it is in.
+    """
+
+    def __init__(self, prefix: str, folder: Path) -> None:
+        self.prefix, self.folder = prefix, folder
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def where(self) -> str:
+        return f"unix://{self.folder}/engine.sock"
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """What to run a module by, so that it reaches the containers."""
+        assert self.process
+        return "nsenter", f"--target={self.process.pid}", "--net"
+
+    def start(self) -> None:
+        words = [
+            "unshare", "--net", "dockerd", f"--host={self.where}", f"--data-root={self.folder}/data",
+            f"--exec-root={self.folder}/run", f"--pidfile={self.folder}/pid",
+            f"--containerd-namespace={self.prefix}", f"--containerd-plugins-namespace={self.prefix}-plugins",
+            "--iptables=false", "--ip6tables=false", "--shutdown-timeout=3",
+        ]  # fmt: skip
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        until = time.monotonic() + 60
+        while "Server Version" not in self.run("info", check=False):
+            assert time.monotonic() < until, (self.folder / "log").read_text()[-2000:]
+            time.sleep(0.2)
+
+    def run(self, *words: str, check: bool = True) -> str:
+        return docker("--host", self.where, *words, check=check)
+
+    def end(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait(60)
+            self.process = None
+
+
+@pytest.fixture(scope="module")
+def own_engine(lab: Lab) -> Iterator[OwnEngine]:
+    # Not below root_dir, and short: a socket's path has at most 108 characters.
+    folder = Path(f"{lab.root}-small")
+    folder.mkdir()
+    engine = OwnEngine(lab.prefix, folder)
+    try:
+        engine.start()
+        archive = folder / "image.tar"
+        docker("save", "--output", str(archive), lab.images["redis"])
+        engine.run("load", "--input", str(archive))
+        archive.unlink()
+        engine.run("network", "create", lab.network("redis"))
+        yield engine
+        engine.run("rm", "--force", lab.name("own"), check=False)
+        engine.run("network", "rm", lab.network("redis"))
+    finally:
+        engine.end()
+        mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+        own = [mount for mount in mounts if mount.startswith(f"{folder}/")]
+        subprocess.run(["umount", "--lazy", *reversed(own)] if own else ["true"], check=False)
+
+
+def test_an_engine_started_anew_while_a_run_waits(lab: Lab, own_engine: OwnEngine) -> None:
+    # Ready only after a while, so that the run is sure to be waiting.
+    waits = "trap 'exit 0' TERM; sleep 6 & wait; exec redis-server /usr/local/etc/redis/main"
+    slow = ["sh", "-c", waits]
+    item = lab.item("redis", container=lab.name("own"), command=slow)
+    begun = time.monotonic()
+    process = lab.start(item, under=own_engine.inside, docker_host=own_engine.where, timeout=20)
+    while not own_engine.run("ps", "--quiet", check=False):
+        assert time.monotonic() < begun + 60
+        time.sleep(0.1)
+    own_engine.end()
+    ended = lab.finish(process, begun)
+    ended.refused(own_engine.where, "can't be reached")
+    own_engine.start()
+    lab.settle(item, under=own_engine.inside, docker_host=own_engine.where)
+    own_engine.run("rm", "--force", lab.name("own"))
