@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any, Callable
 
@@ -110,7 +111,7 @@ def _redis(account: Account) -> Any:
     client = redis.Redis(
         host=account.address,
         port=account.port,
-        password=account.password.reveal(),
+        password=account.password.reveal() or None,
         socket_timeout=account.timeout,
         socket_connect_timeout=account.timeout,
     )
@@ -130,6 +131,25 @@ def _redis_set(account: Account, new: Secret) -> None:
     try:
         client.execute_command("ACL", "SETUSER", "default", "resetpass", f"#{redis_hash(new)}")
         client.execute_command("ACL", "SAVE")
+    finally:
+        client.close()
+
+
+def write_out(account: Account, patience: float) -> None:
+    """Have Redis write all it holds in both of its forms, so that a successor finds it in the one that it reads.
+
+    With ``appendonly yes`` a server reads the append-only files alone, without it the snapshot alone, and silently
+    starts empty where its form is missing. With a save point it writes a snapshot when it is stopped.
+    """
+    client = _redis(account)
+    try:
+        client.config_set("appendonly", "yes")
+        client.config_set("save", "3600 1")
+        until = time.monotonic() + patience
+        while any(client.info("persistence").get(f"aof_rewrite_{key}") for key in ("in_progress", "scheduled")):
+            if time.monotonic() >= until:
+                raise Unreachable("Redis is still writing its append-only file", do="Give it more time: wait_timeout.")
+            time.sleep(0.05)
     finally:
         client.close()
 

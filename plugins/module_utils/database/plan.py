@@ -23,7 +23,8 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.change impo
 from ansible_collections.flatrun.infra.plugins.module_utils.database.dialect import Dialect
 from ansible_collections.flatrun.infra.plugins.module_utils.database.engines import DIALECTS
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import POSTGRESQL, Database, Inside, State
-from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_rights import Ledger, Settlement
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_ledger import Ledger
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_rights import Settlement
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, PRESENT, Task, WantedDatabase
 
 REASON = "every database, user and grant is as asked"

@@ -18,10 +18,10 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     MEMBER,
     PUBLIC,
     Grantee,
-    Rights,
     State,
     Target,
 )
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_ledger import Held, Ledger
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
     ABSENT,
     EXCLUSIVE,
@@ -30,31 +30,6 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import
     Task,
     WantedGrant,
 )
-
-Held = dict[str, bool]
-
-
-class Ledger:
-    """The rights as they will be at a point of the plan: those that were found, and what came before."""
-
-    def __init__(self, rights: Rights) -> None:
-        self._rights = {key: dict(held) for key, held in rights.items()}
-
-    @property
-    def rights(self) -> Rights:
-        return self._rights
-
-    def held(self, grantee: Grantee, target: Target) -> Held:
-        return self._rights.setdefault((grantee, target), {})
-
-    def add(self, rights: Rights) -> None:
-        for (grantee, target), privileges in rights.items():
-            self.held(grantee, target).update(privileges)
-
-    def hand_over(self, database: str, before: str, after: str) -> None:
-        """A new owner gets what the former one had, as PostgreSQL does it."""
-        target = Target("database", database)
-        self.held(Grantee(after), target).update(self._rights.pop((Grantee(before), target), {}))
 
 
 @dataclass(frozen=True)
@@ -95,8 +70,23 @@ class Settlement:
         asked = [one for wanted in self.grants for one in self._asked(wanted)]
         if self.task.grants_mode == EXCLUSIVE:
             yield from self._surplus()
+        # What goes, goes first, for what a table loses its columns lose too.
         for one in asked:
-            yield from self._take(one) if one.taken else self._give(one)
+            if one.taken:
+                self._refuse_contradiction(one)
+                yield from self._take(one)
+        for one in asked:
+            if not one.taken:
+                yield from self._give(one)
+
+    def _refuse_contradiction(self, one: Asked) -> None:
+        both = sorted(frozenset(one.privileges) & {*self.wanted.get((one.grantee, one.target), {})})
+        if both and not one.option:
+            raise Refused(
+                f"{one.grantee} is to have {both[0]} on {one.target} and not to have it",
+                one.item,
+                "Keep one of the two.",
+            )
 
     def _asked(self, wanted: WantedGrant) -> Iterator[Asked]:
         """What a grant means for each account and each object."""
@@ -189,7 +179,8 @@ class Settlement:
 
     def _surplus(self) -> Iterator[Action]:
         """What a user of the task's grants has beyond them. Owners keep what is theirs."""
-        for grantee, target in sorted(self.ledger.rights):
+        # A table's privileges go together with those of its columns, so the columns come after.
+        for grantee, target in sorted(self.ledger.rights, key=lambda key: (key[1].kind == "column", key)):
             if grantee not in self.items or self._owner(target) == grantee:
                 continue
             if grantee == PUBLIC and (grantee, target) not in self.wanted:
@@ -204,7 +195,7 @@ class Settlement:
             yield from self._revoke(self.items[grantee], grantee, target, grantable, True, why)
 
     def _owner(self, target: Target) -> Grantee | None:
-        if target.kind == "database" and target.database in self.state.databases:
+        if target.kind == "database" and not self.dialect.owners_are_granted:
             owner = next((each.owner for each in self.task.databases if each.name == target.database), "")
             return Grantee(owner) if owner else self.state.owners.get(target)
         inside = self.state.insides.get(target.database)
@@ -230,20 +221,14 @@ class Settlement:
         change = Revoke(grantee, target, tuple(sorted(privileges)), only_option, given)
         yield _action(item, change, before, held, why, known)
         if target.kind == "table" and not only_option:
-            yield from self._columns(item, grantee, target, frozenset(privileges))
+            self._forget_columns(grantee, target, privileges)
 
-    def _columns(self, item: str, grantee: Grantee, table: Target, privileges: frozenset[str]) -> Iterator[Action]:
-        """Servers take a table's privilege from its columns too; what is to stay there is granted anew."""
-        for who, target in sorted(self.ledger.rights):
-            if who != grantee or target.kind != "column" or replace(target, kind="table", column="") != table:
-                continue
-            held = self.ledger.held(grantee, target)
-            lost = {name: held.pop(name) for name in sorted(privileges & {*held})}
-            if lost and self.task.grants_mode != EXCLUSIVE:
-                before = dict(held)
-                held.update(lost)
-                why = "the server takes it away with the table's"
-                yield _action(item, Grant(grantee, target, lost), before, held, why, frozenset())
+    def _forget_columns(self, grantee: Grantee, table: Target, privileges: Iterable[str]) -> None:
+        """Servers take a table's privilege from its columns too."""
+        for (who, target), held in self.ledger.rights.items():
+            if who == grantee and target.kind == "column" and replace(target, kind="table", column="") == table:
+                for name in privileges:
+                    held.pop(name, None)
 
 
 def expand(wanted: WantedGrant, given: frozenset[str], known: frozenset[str], target: Target) -> frozenset[str]:
