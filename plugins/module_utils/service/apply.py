@@ -11,14 +11,13 @@ from typing import Callable
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused, Unreachable
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action
-from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret, generate
-from ansible_collections.flatrun.infra.plugins.module_utils.database import administrator
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files
-from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, containers, guards, state
+from ansible_collections.flatrun.infra.plugins.module_utils.service import containers, guards
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType, image_series
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
-from ansible_collections.flatrun.infra.plugins.module_utils.service.home import NEXT, Home
+from ansible_collections.flatrun.infra.plugins.module_utils.service.home import Home
 from ansible_collections.flatrun.infra.plugins.module_utils.service.observe import Observer
+from ansible_collections.flatrun.infra.plugins.module_utils.service.passwords import Keeper
 from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import config_folder, folders
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import RUNNING_STATES, Infra, Service
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER, Found
@@ -68,7 +67,7 @@ class Hand:
     def _generate(self, action: Action) -> None:
         kind = self._kind
         owner = self.engine.account(self.container, kind.account) if self.found.container else 0
-        self.home.keep(kind.secret + NEXT, generate(), owner)
+        self._keeper.generate(owner)
 
     def _write(self, action: Action) -> None:
         order: Order = action.detail
@@ -105,7 +104,7 @@ class Hand:
         self._check_format(kind)
         containers.create(self.engine, self.service, kind, order.settings, self.spec.root_dir, networks)
         owner = self.engine.account(self.container, kind.account)
-        self._hand_over_secrets(kind, owner)
+        self._keeper.hand_over(self.found, owner)
 
     def _check_format(self, kind: ServiceType) -> None:
         """Once more with the image at hand: it may have been pulled a moment ago, or not tell its version itself."""
@@ -114,36 +113,13 @@ class Hand:
             environment = dict(entry.split("=", 1) for entry in image["Config"].get("Env") or () if "=" in entry)
             guards.data_format(self.service, kind, self.found, image_series(kind, environment))
 
-    def _hand_over_secrets(self, kind: ServiceType, owner: int) -> None:
-        """Give the container's own account what it reads at its start."""
-        if not kind.secret:
-            return
-        files.own(self.home.layout.secrets, owner)
-        for name in (kind.secret, kind.secret + NEXT, catalog.BOOTSTRAP):
-            known = self.home.secret(name)
-            if known:
-                self.home.keep(name, known, owner)
-        if kind.bootstrap and not self.home.secret(catalog.BOOTSTRAP):
-            # Images export what they read here and put it into SQL as it is: so letters and digits, and not for long.
-            self.home.keep(catalog.BOOTSTRAP, generate(), owner)
-        if kind.bootstrap and (not self.found.data or self.found.data.empty):
-            self.home.remember(initialising=True)
-        if kind.name == "redis" and self.found.data:
-            users = f"{self.found.data.origin}/users.acl"
-            if not files.exists(users):
-                wanted = self._wanted()
-                if wanted != self.home.secret(kind.secret):
-                    self.home.keep(kind.secret + NEXT, wanted, owner)
-                line = f"user default on #{administrator.redis_hash(wanted)} ~* &* +@all\n"
-                files.sweep(self.found.data.origin)
-                files.write(users, line.encode(), 0o600, owner)
-
     def _replace(self, action: Action) -> None:
         order: Order = action.detail
         former = self.found.container or self.found.former
         attached = tuple(sorted(former.networks)) if former else ()
         networks = tuple(dict.fromkeys((*self.service.networks, *(name for name in attached if name != "none"))))
         self._check_format(self._kind)
+        self._keeper.write_out(self.found, self.spec.wait_timeout)
         # One that was restored a moment ago runs too, whatever it was seen to do.
         was_running = self.found.former is not None or bool(former and former.status in ("running", "restarting"))
         containers.set_aside(self.engine, self.container)
@@ -169,22 +145,10 @@ class Hand:
     def _adopt(self, action: Action) -> None:
         order: Order = action.detail
         if self._kind.secret and not self.found.adopting:
-            self._keep_adopted(self._kind)
+            self._keeper.take_over(self.found)
         self.home.remember(mounts=dict(order.found.adopted_mounts), adopting=True)
         self._replace(action)
         self.home.forget("adopting")
-
-    def _keep_adopted(self, kind: ServiceType) -> None:
-        """The password that works in the container as it is; without one it could not be run afterwards."""
-        found = self.observer.ask(self.found)
-        known = dict(self.observer.candidates(found))
-        if found.login not in known:
-            raise Refused(
-                f"{self.container} can't be entered ({found.words})",
-                f"secrets.{kind.secret}",
-                "Give the password it has now.",
-            )
-        self.home.keep(kind.secret, known[found.login], 0)
 
     def _restore(self, action: Action) -> None:
         """What was replaced may not have answered even then: whether it does now is seen when all is done."""
@@ -207,7 +171,7 @@ class Hand:
     def _start(self, action: Action) -> None:
         if self.found.container and self.found.container.status == "created" and self.observer.kind:
             # The run that made it may have been cut short before it had handed these over.
-            self._hand_over_secrets(self._kind, self.engine.account(self.container, self._kind.account))
+            self._keeper.hand_over(self.found, self.engine.account(self.container, self._kind.account))
         containers.start(self.engine, self.container)
         self._await()
 
@@ -251,37 +215,14 @@ class Hand:
         return found
 
     def _set_password(self, action: Action) -> None:
-        """New file beside the old, ALTER, rename: whoever dies in between, the next run knows both."""
-        kind, wanted = self._kind, self._wanted()
-        found = self._await(must=True)
-        known = dict(self.observer.candidates(found))
-        if found.login not in known:
-            guards.entrance(self.service, kind, found)
-            raise Unreachable(found.words, f"container {self.container}", "See its log.")
-        owner = self.engine.account(self.container, kind.account)
-        if found.login == state.NEXT:
-            # A run was cut short after it had set this one: it is the way in, so it is kept until another is.
-            self.home.promote(kind.secret)
-        self.home.keep(kind.secret + NEXT, wanted, owner)
-        if known[found.login] != wanted:
-            port = self.service.port or kind.port
-            account = administrator.Account(
-                self.engine.address(self.container), port, self.observer.administrator(), known[found.login]
-            )
-            administrator.set_password(kind.name, account, wanted)
-        self.home.promote(kind.secret)
-        self.home.forget("initialising")
+        self._keeper.set(self._await(must=True))
 
     def _keep_password(self, action: Action) -> None:
-        owner = self.engine.account(self.container, self._kind.account)
-        self.home.keep(self._kind.secret, self._wanted(), owner)
+        self._keeper.keep()
 
-    def _wanted(self) -> Secret:
-        name = self._kind.secret
-        found = self.service.secret(name) or self.home.secret(name) or self.home.secret(name + NEXT)
-        if found is None:
-            raise Refused("no password is known", f"secrets.{name}")
-        return found
+    @property
+    def _keeper(self) -> Keeper:
+        return Keeper(self.observer, self._kind)
 
     @property
     def _kind(self) -> ServiceType:

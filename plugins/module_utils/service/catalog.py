@@ -123,7 +123,14 @@ _REDIS = ServiceType(
     secret="password",
     version=("REDIS_VERSION",),
     command=("redis-server", "/usr/local/etc/redis/main"),
-    files={"main": "include /usr/local/etc/redis/*.conf\naclfile /data/users.acl\nprotected-mode no\nport {port}\n"},
+    # Every change is on disk within a second, unless a file of the item says otherwise.
+    files={
+        "main": "appendonly yes\n"
+        "include /usr/local/etc/redis/*.conf\n"
+        "aclfile /data/users.acl\n"
+        "protected-mode no\n"
+        "port {port}\n"
+    },
     stop_timeout=30,
 )
 

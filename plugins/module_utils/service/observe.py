@@ -169,7 +169,9 @@ class Observer:
             return None
         raw = self.engine.find("inspect_container", found.container.name) or {"Config": {}}
         environment = _environment(raw["Config"])
-        return next((Secret(environment[name]) for name in _FOREIGN_PASSWORDS if environment.get(name)), None)
+        # A Redis that nobody gave a password takes everybody.
+        usual = Secret("") if self.kind and self.kind.name == "redis" else None
+        return next((Secret(environment[name]) for name in _FOREIGN_PASSWORDS if environment.get(name)), usual)
 
     def administrator(self) -> str:
         """The account that owns the server; PostgreSQL's is chosen at the first start."""
@@ -184,12 +186,16 @@ class Observer:
         if not self.kind or not container or not container.running:
             return replace(found, answers=False, login="", words=f"it is {container.status}" if container else "")
         address = self.engine.address(container.name)
-        port = self.service.port or self.kind.port
-        answer = readiness.probe(self.kind, address, port, self.administrator(), self.candidates(found))
+        answer = readiness.probe(self.kind, address, self.port(container), self.administrator(), self.candidates(found))
         # A run may have been cut short between making a release the current one and nginx' reload.
         unread = bool(answer.release) and answer.release != self.home.releases.current()
         found = replace(found, config_unread=unread) if self.kind.released else found
         return replace(found, answers=answer.answers, login=answer.login, words=answer.words)
+
+    def port(self, container: Container | None) -> int:
+        """Where the container listens now, which isn't where it shall if it is to be replaced."""
+        now = container.settings.get("port") if container else None
+        return int(now or self.service.port or (self.kind.port if self.kind else 0))
 
     def settle(self, found: Found, until: float) -> Found:
         """Wait until the service answers, refuses, or can't any more; ``until`` is of the monotonic clock."""

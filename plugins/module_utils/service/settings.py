@@ -109,6 +109,7 @@ def settings(service: Service, kind: ServiceType, layout: Layout, kept: Mapping[
         "entrypoint": list(kind.entrypoint),
         "command": [_with_port(word, service) for word in service.command or kind.command],
         "env": environment,
+        "port": service.port,
         "mounts": mounts(service, kind, layout, kept),
         "published_ports": sorted(str(port) for port in service.ports),
         "memory": service.memory,
