@@ -115,3 +115,15 @@ VHOST = (
     .merge(ROOT_DIR)
     .merge(DOCKER)
 )
+
+VHOST_INFO = (
+    Arguments(
+        {
+            "container": {"type": "str", "default": "flatrun-nginx"},
+            "vhosts": {"type": "list", "elements": "str", "default": []},
+            "probe": {"type": "bool", "default": False},
+        }
+    )
+    .merge(ROOT_DIR)
+    .merge(DOCKER)
+)

@@ -104,6 +104,14 @@ class Releases:
     def names(self) -> list[str]:
         return [name for name in files.names(self.path) if name.isdigit()]
 
+    def switched_at(self) -> float:
+        """When the current release became it, in seconds since the epoch."""
+        return os.lstat(f"{self.path}/{CURRENT}").st_mtime
+
+    def size(self, release: str) -> int:
+        """How many vhosts a release has."""
+        return len(files.names(f"{self.path}/{release}/vhosts"))
+
     def before(self, release: str) -> list[str]:
         """The releases before one, the youngest first."""
         return [name for name in reversed(self.names()) if name < release]

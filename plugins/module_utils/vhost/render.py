@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Union
 
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ACME
@@ -51,6 +52,8 @@ def needed(texts: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
     return {name: known[name] for name in known if name in names}
 
 
+# A run plans up to three times, each time from the same vhosts.
+@cache
 def render(vhost: Vhost, version: Version) -> Rendered:
     pen = _Pen(vhost, version)
     servers = tuple(pen.servers())

@@ -16,9 +16,12 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.readiness im
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import processes
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import MAIN, Releases
 
-# Thousands of vhosts take nginx seconds to read.
+# How long a reload may take, and what each vhost adds to it.
 _PATIENCE = 30.0
+_PATIENCE_EACH = 0.01
 _PAUSE = 0.05
+# A busy log is long, so it isn't read at each look.
+_LOG_PAUSE = 1.0
 _PLACE = re.compile(r"/etc/nginx/\d+/vhosts/([^:/]+)\.conf:\d+")
 _CONFLICT = re.compile(r'conflicting server name "([^"]+)"')
 
@@ -73,12 +76,15 @@ class Nginx:
         master = self._master()
         former = processes.listening(master) if master else frozenset()
         self._signal(master)
-        until = time.monotonic() + _PATIENCE
+        now = time.monotonic()
+        until, read_log_at = now + _PATIENCE + _PATIENCE_EACH * self.releases.size(release), now + _LOG_PAUSE
+        complaint = ""
         while True:
             served = self._served()
             if served == release and not (former and former & processes.listening(master)):
                 return
-            complaint = self._complaint(since)
+            if time.monotonic() >= read_log_at:
+                complaint, read_log_at = self._complaint(since), time.monotonic() + _LOG_PAUSE
             if complaint or time.monotonic() >= until:
                 raise Refused(
                     f"nginx serves {f'release {served}' if served else 'nothing'} after its reload: "

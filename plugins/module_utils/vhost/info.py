@@ -1,0 +1,99 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What flatrun_vhost_info tells: the vhosts of one nginx, and whether all of it is as it looks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core import names
+from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate import Certificate, objection
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.observe import Observer
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import summary_of
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import State
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.upstream import dotted
+
+Summary = Mapping[str, Any]
+
+# Asked inside nginx' container, since only there names mean what they mean to nginx. Debian's images have bash and
+# no nc, Alpine's the reverse. Each address that takes a connection is written back.
+_PROBE = """
+ask() {
+    case $1 in
+        unix:*) [ -S "${1#unix:}" ] ;;
+        *) host=${1%:*} port=${1##*:} host=${host#[} host=${host%]}
+           if command -v nc > /dev/null; then nc -z -w 2 "$host" "$port"
+           else timeout 2 bash -c 'exec 3<> "/dev/tcp/$0/$1"' "$host" "$port"; fi ;;
+    esac > /dev/null 2>&1 && echo "$1"
+}
+for address; do ask "$address" & done
+wait
+"""
+_ADDRESS = re.compile(r"(?:unix:/[A-Za-z0-9_./-]+|[A-Za-z0-9_.\[\]:-]+:\d+)")
+_AT_ONCE = 64
+
+
+def answer(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of flatrun_vhost_info."""
+    engine = Engine(params)
+    try:
+        engine.require_local()
+        container = names.container_name(params["container"], "container")
+        observer = Observer(engine, container, names.absolute_path(params["root_dir"], "root_dir"))
+        first = observer.look({})
+        chosen = {name: summary_of(text) for name, text in sorted(first.files.vhosts.items())}
+        if params["vhosts"]:
+            chosen = {name: summary for name, summary in chosen.items() if name in params["vhosts"]}
+        pairs = {pair["fullchain"]: pair["privkey"] for pair in (s.get("certificate") for s in chosen.values()) if pair}
+        state = observer.look(pairs) if pairs else first
+        answering = _answering(engine, container, chosen.values()) if params["probe"] and state.running else None
+        switched = observer.releases.switched_at() if state.release else 0
+        return {
+            "container": {"name": container, "status": state.status or "absent", "version": dotted(state.version)},
+            "release": state.release,
+            "release_age": max(0, int(state.now - switched)) if switched else 0,
+            "served": state.served,
+            "live": state.live,
+            "vhosts": [_told(name, summary, state, answering) for name, summary in chosen.items()],
+        }
+    finally:
+        engine.close()
+
+
+def _told(name: str, summary: Summary, state: State, answering: frozenset[str] | None) -> dict[str, Any]:
+    pair = summary.get("certificate")
+    found = state.certificates.get(pair["fullchain"]) if pair else None
+    return {
+        "name": name,
+        "server_names": summary.get("server_names", []),
+        "upstreams": [
+            {"address": address, "answers": None if answering is None else address in answering}
+            for address in summary.get("upstreams", ())
+        ],
+        "certificate": _certificate(pair["fullchain"], found, summary, state.now) if pair and found else None,
+        # Somebody else wrote its first line, so what is told of it may be nothing.
+        "edited": not summary,
+    }
+
+
+def _certificate(path: str, found: Certificate, summary: Summary, now: float) -> dict[str, Any]:
+    return {
+        "fullchain": path,
+        "days_left": None if found.problem else found.days_left(now),
+        "names": list(found.names),
+        "problem": objection(found, summary.get("server_names", ()), now),
+    }
+
+
+def _answering(engine: Engine, container: str, summaries: Iterable[Summary]) -> frozenset[str]:
+    wanted = sorted({address for each in summaries for address in each.get("upstreams", ())})
+    asked = [address for address in wanted if _ADDRESS.fullmatch(address)]
+    found: set[str] = set()
+    for start in range(0, len(asked), _AT_ONCE):
+        _code, said = engine.run(container, ["sh", "-c", _PROBE, "probe", *asked[start : start + _AT_ONCE]])
+        found.update(said.split())
+    return frozenset(found)
