@@ -8,25 +8,21 @@ export PATH := $(CURDIR)/$(bin):$(PATH)
 # The checkout under its installed name first; the collections of the `ansible` package are found beside it.
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
 
-# For `make integration` and `make test`: which hosts to run on, and the Python on the local one.
+# For `make integration`: which hosts to run on.
 HOSTS ?= local ssh
-export FLATRUN_TEST_PYTHON ?= /usr/bin/python3
 
 .PHONY: help venv engine images test unit integration sanity lint format bench build clean
 
 help: ## This text.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-venv: ## .venv with ansible and every tool used here.
-	@tests/setup/venv
+demo: ## Everything, and a real WordPress on it, at blog.example.com. DEMO_HTTP_PORT=80 DEMO_HTTPS_PORT=443
+	@tests/setup/demo up
 
-engine: ## A Docker engine: the one that answers, or one from the distribution.
-	@tests/setup/engine
+demo-down: ## Remove what the demo has made, with its data, and nothing else.
+	@tests/setup/demo down
 
-images: venv engine ## Every service's image, from distribution packages.
-	@tests/setup/images
-
-test: ## All of it: set-up, sanity, lint, units, integration on this machine and over SSH.
+test: ## All that must hold, on a machine that has nothing yet: lint, units, sanity, integration, molecule.
 	@tests/setup/all
 
 unit: venv ## Unit tests and laws: seconds, no engine.
@@ -34,6 +30,9 @@ unit: venv ## Unit tests and laws: seconds, no engine.
 
 integration: images ## Targets on the real engine: HOSTS="local ssh", T=part of a target's name.
 	@tests/setup/integration "$(HOSTS)" $(if $(T),-k "$(T)")
+
+molecule: images ## `site` from nothing, again and in check mode, seen from outside.
+	@tests/setup/molecule
 
 sanity: venv ## ansible-test sanity, with no ignore file.
 	@tests/setup/sanity
@@ -44,8 +43,14 @@ lint: venv ## ruff, mypy, yamllint, ansible-lint, changelog fragments, shellchec
 format: venv ## Python in the project's format.
 	@ruff check -q --fix-only . && ruff format -q .
 
-bench: images ## Every figure about time, as a ratio within one run: PARTS="start site calls".
-	@python tests/benchmarks/run.py $(PARTS)
+venv: ## .venv with ansible and every tool used here.
+	@tests/setup/venv
+
+engine: venv ## A Docker engine: the one that answers, or one from the distribution.
+	@tests/setup/engine
+
+images: engine ## Every service's image, from distribution packages.
+	@tests/setup/images
 
 build: venv ## The artifact that Galaxy distributes, in .cache/build.
 	@ansible-galaxy collection build --force --output-path .cache/build

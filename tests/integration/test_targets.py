@@ -27,9 +27,10 @@ def cases(chosen: list[str]) -> list[tuple[str, str]]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     found = cases(metafunc.config.getoption("hosts").split())
-    # A host's targets stay together on one worker, one after the other; the hosts are side by side.
+    # The second host's engine is one target's at a time; on this machine a prefix keeps them apart.
     marked = [
-        pytest.param(host, target, id=f"{host}-{target}", marks=pytest.mark.xdist_group(host)) for host, target in found
+        pytest.param(host, target, id=f"{host}-{target}", marks=[pytest.mark.xdist_group("ssh")] * (host == "ssh"))
+        for host, target in found
     ]
     metafunc.parametrize(("host", "target"), marked, indirect=["host"], scope="session")
 

@@ -9,6 +9,12 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/flatrun-infra
 logs=$root/.cache/log
 collections=$root/.cache/collections
 mkdir -p "$logs" "$cache"
+# What the tests need of the distribution beside what role host sees to: what breaks things at a chosen moment, too.
+# shellcheck disable=SC2034
+test_packages=(iproute2 iptables mmdebstrap openssh-client procps rsync shellcheck strace)
+# This machine as Ansible's host, with the distribution's Python: its libraries are the ones that role host sees to.
+# shellcheck disable=SC2034
+this_machine=(-i 'localhost,' -c local -e ansible_python_interpreter=/usr/bin/python3)
 
 say() { printf '%s\n' "$*"; }
 die() { say "$*" >&2; exit 1; }
@@ -41,6 +47,26 @@ show() {
   set -e
   [ "$status" -eq 0 ] || die "$name: $sentence: failed after $(since "$begin") s"
   say "$name: $sentence: done in $(since "$begin") s"
+}
+
+# beside NAME SENTENCE COMMAND...: the same while other steps go on; joined NAME waits for it, and shows what it said.
+declare -A besides=()
+beside() {
+  local name=$1 sentence=$2
+  shift 2
+  say "$name: $sentence, beside what follows ..."
+  "$@" >"$logs/$name.log" 2>&1 </dev/null &
+  besides[$name]=$!
+}
+
+joined() {
+  local status=0
+  wait "${besides[$1]}" || status=$?
+  if [ "$status" -ne 0 ]; then
+    tail -n 60 "$logs/$1.log" >&2
+    die "$1: failed (all of it: $logs/$1.log)"
+  fi
+  grep -E "^($1|[a-z]+): .* done in " "$logs/$1.log" || true
 }
 
 since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN {printf "%.1f", b - a}'; }
