@@ -58,7 +58,10 @@ EXAMPLES = r"""
     vhosts: [blog.example.com]
     probe: true
   register: blog
-  failed_when: not blog.live or not blog.vhosts[0].upstreams[0].answers
+
+- name: Fail unless it is
+  ansible.builtin.assert:
+    that: blog.live and blog.vhosts[0].upstreams[0].answers
 """
 
 RETURN = r"""
