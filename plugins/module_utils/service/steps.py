@@ -267,6 +267,9 @@ def _is_adopted_as_it_is(service: Service, kind: ServiceType, found: Found) -> b
 def is_settled(spec: Infra, service: Service, found: Found) -> bool:
     """Nothing is wrong with the container itself, so it is worth waiting for its answer."""
     container = found.container
+    if container and not container.ours and not (service.adopt and service.whole):
+        # It will be refused, whatever it answers.
+        return False
     if not service.whole or service.type is None or container is None:
         return True
     layout = Layout(spec.root_dir, service.container)
