@@ -88,3 +88,31 @@ DB = Arguments(
         "workers": {"type": "int", "default": 4},
     }
 ).merge(CONNECTION)
+
+QUERY = Arguments(
+    {
+        "query": {"type": "raw", "required": True},
+        "positional_args": {"type": "list", "elements": "raw"},
+        "named_args": {"type": "dict"},
+        "database": {"type": "str"},
+        "read_only": {"type": "bool", "default": True},
+        "max_rows": {"type": "int", "default": 1000},
+    },
+    mutually_exclusive=(("positional_args", "named_args"),),
+).merge(CONNECTION)
+
+INFO = Arguments(
+    {
+        "gather": {
+            "type": "list",
+            "elements": "str",
+            "choices": ["version", "databases", "users", "grants", "tables"],
+            "default": ["version", "databases"],
+        },
+        "database": {"type": "str"},
+        "schema": {"type": "str", "default": "public"},
+        "table": {"type": "str"},
+        "limit": {"type": "int", "default": 100},
+        "offset": {"type": "int", "default": 0},
+    }
+).merge(CONNECTION)

@@ -1,0 +1,47 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is asked of MySQL and MariaDB to tell about them."""
+
+from __future__ import annotations
+
+_DATABASES = """
+SELECT s.SCHEMA_NAME AS name, '' AS owner, s.DEFAULT_CHARACTER_SET_NAME AS encoding,
+s.DEFAULT_COLLATION_NAME AS collation, CAST(COALESCE(SUM(t.DATA_LENGTH + t.INDEX_LENGTH), 0) AS UNSIGNED) AS size_bytes
+FROM information_schema.SCHEMATA s LEFT JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = s.SCHEMA_NAME
+GROUP BY 1, 2, 3, 4 ORDER BY 1
+"""
+_USERS = "SELECT User AS name, Host AS host, plugin, {locked} AS locked, {role} AS role FROM mysql.user ORDER BY 1, 2"
+_GRANTS = """
+SELECT GRANTEE AS user, 'server' AS object_type, '' AS `database`, '' AS object, PRIVILEGE_TYPE AS privilege,
+IS_GRANTABLE AS grantable FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE <> 'USAGE'
+UNION ALL SELECT GRANTEE, 'database', TABLE_SCHEMA, '', PRIVILEGE_TYPE, IS_GRANTABLE
+FROM information_schema.SCHEMA_PRIVILEGES
+UNION ALL SELECT GRANTEE, 'table', TABLE_SCHEMA, TABLE_NAME, PRIVILEGE_TYPE, IS_GRANTABLE
+FROM information_schema.TABLE_PRIVILEGES
+UNION ALL SELECT GRANTEE, 'column', TABLE_SCHEMA, CONCAT(TABLE_NAME, '.', COLUMN_NAME), PRIVILEGE_TYPE, IS_GRANTABLE
+FROM information_schema.COLUMN_PRIVILEGES ORDER BY 1, 2, 3, 4, 5
+"""
+MYSQL_QUERIES = {
+    "databases": _DATABASES,
+    "users": _USERS.format(locked="account_locked = 'Y'", role="account_locked = 'Y' AND authentication_string = ''"),
+    "grants": _GRANTS,
+}
+MARIADB_QUERIES = {
+    "databases": _DATABASES,
+    "users": _USERS.format(
+        locked="EXISTS (SELECT 1 FROM mysql.global_priv g WHERE g.User = user.User AND g.Host = user.Host"
+        " AND JSON_VALUE(g.Priv, '$.account_locked') IN ('1', 'true'))",
+        role="is_role = 'Y'",
+    ),
+    "grants": _GRANTS,
+}
+TABLES = """
+SELECT TABLE_SCHEMA AS `schema`, TABLE_NAME AS name, LOWER(TABLE_TYPE) AS kind, TABLE_ROWS AS estimated_rows,
+DATA_LENGTH + INDEX_LENGTH AS size_bytes FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s ORDER BY 2
+"""
+COLUMNS = """
+SELECT TABLE_SCHEMA AS `schema`, TABLE_NAME AS `table`, COLUMN_NAME AS name, COLUMN_TYPE AS type,
+IS_NULLABLE = 'YES' AS nullable, COLUMN_DEFAULT AS `default`, COLUMN_KEY = 'PRI' AS `key`
+FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s ORDER BY 2, ORDINAL_POSITION
+"""

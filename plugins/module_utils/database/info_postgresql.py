@@ -1,0 +1,54 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is asked of PostgreSQL to tell about it."""
+
+from __future__ import annotations
+
+QUERIES = {
+    "databases": """
+SELECT d.datname AS name, r.rolname AS owner, pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collation,
+CASE WHEN has_database_privilege(d.datname, 'CONNECT') THEN pg_database_size(d.oid) END AS size_bytes
+FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba ORDER BY 1
+""",
+    "users": """
+SELECT rolname AS name, '' AS host, NOT rolcanlogin AS role, rolsuper AS superuser, rolcreatedb AS createdb,
+rolcreaterole AS createrole, rolreplication AS replication, rolconnlimit AS connection_limit,
+rolvaliduntil AS valid_until FROM pg_roles ORDER BY 1
+""",
+    "grants": """
+SELECT coalesce(r.rolname, 'PUBLIC') AS "user", 'database' AS object_type, d.datname AS database, '' AS object,
+a.privilege_type AS privilege, a.is_grantable AS grantable
+FROM pg_database d CROSS JOIN LATERAL aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
+LEFT JOIN pg_roles r ON r.oid = a.grantee
+UNION ALL SELECT coalesce(r.rolname, 'PUBLIC'), CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END,
+current_database(), n.nspname || '.' || c.relname, a.privilege_type, a.is_grantable
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL aclexplode(c.relacl) a
+LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+UNION ALL SELECT coalesce(r.rolname, 'PUBLIC'), 'schema', current_database(), n.nspname, a.privilege_type,
+a.is_grantable FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) a
+LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+UNION ALL SELECT m.rolname, 'role', '', r.rolname, 'MEMBER', a.admin_option FROM pg_auth_members a
+JOIN pg_roles m ON m.oid = a.member JOIN pg_roles r ON r.oid = a.roleid
+ORDER BY 1, 2, 3, 4, 5
+""",
+}
+TABLES = """
+SELECT n.nspname AS schema, c.relname AS name,
+CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table'
+ELSE 'base table' END AS kind, greatest(c.reltuples, 0)::bigint AS estimated_rows,
+pg_total_relation_size(c.oid) AS size_bytes
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ORDER BY 1, 2
+"""
+COLUMNS = """
+SELECT n.nspname AS schema, c.relname AS "table", a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
+NOT a.attnotnull AS nullable, pg_get_expr(d.adbin, d.adrelid) AS "default",
+EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND a.attnum = ANY(i.indkey)) AS key
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ORDER BY 1, 2, a.attnum
+"""

@@ -1,0 +1,118 @@
+# Copyright: flatrun.infra contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connections for a user's own SQL: read-only for the whole session, and ended by the server when the time is up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from typing import Any
+
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import (
+    FlatrunError,
+    InvalidParameter,
+    Refused,
+    Unreachable,
+)
+from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_session, postgresql_session
+from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_query import Sql
+
+Result = tuple[Sequence[str], Sequence[Sequence[Any]], int]
+_CURSORS = ("SELECT", "VALUES", "TABLE")
+# The server ends the statement itself; the connection is given up only if it doesn't.
+_GRACE = 1.5
+
+
+class MySQLReader:
+    def __init__(self, endpoint: Endpoint, database: str, timeout: int) -> None:
+        self.endpoint, self.timeout = endpoint, timeout
+        self.session = mysql_session.Session(endpoint, database, timeout + _GRACE)
+
+    def close(self) -> None:
+        self.session.close()
+
+    def run(self, statements: Sequence[Sql], arguments: Any, read_only: bool, max_rows: int) -> list[Result]:
+        """All in one transaction, each by itself."""
+        if self.session.engine == MARIADB:
+            self.session.run(f"SET SESSION max_statement_time = {self.timeout}")
+        else:
+            self.session.run(f"SET SESSION max_execution_time = {self.timeout * 1000}")
+        # One more, to know whether there are more.
+        self.session.run(f"SET SESSION sql_select_limit = {max_rows + 1}")
+        if read_only:
+            # The session's, for a statement that commits by itself would leave a transaction's behind.
+            self.session.run("SET SESSION TRANSACTION READ ONLY")
+        self.session.run("START TRANSACTION")
+        found = [self._one(statement, arguments) for statement in statements]
+        self.session.run("ROLLBACK" if read_only else "COMMIT")
+        return found
+
+    def _one(self, statement: Sql, arguments: Any) -> Result:
+        with self._in_time(), self.session.speaking(), self.session.connection.cursor() as cursor:
+            _execute(cursor, statement, arguments)
+            names = [column[0] for column in cursor.description or ()]
+            return names, list(cursor.fetchall()) if names else [], cursor.rowcount
+
+    @contextmanager
+    def _in_time(self) -> Iterator[None]:
+        """MySQL's own limit is for SELECT alone; what else runs on is ended from beside."""
+        number = self.session.connection.thread_id()
+        try:
+            yield
+        except Unreachable:
+            with suppress(FlatrunError), closing(mysql_session.Session(self.endpoint)) as other:
+                other.run(f"KILL {number}")
+            raise Refused(
+                f"it did not end within {self.timeout} s", self.endpoint.where, "Give it more time with timeout."
+            ) from None
+
+
+class PostgreSQLReader:
+    def __init__(self, endpoint: Endpoint, database: str, timeout: int) -> None:
+        self.endpoint, self.timeout = endpoint, timeout
+        self.session = postgresql_session.Session(endpoint, database)
+
+    def close(self) -> None:
+        self.session.close()
+
+    def run(self, statements: Sequence[Sql], arguments: Any, read_only: bool, max_rows: int) -> list[Result]:
+        """All in one transaction, each by itself."""
+        connection = self.session.connection
+        # The one before, if there was one, is over.
+        connection.rollback()
+        connection.autocommit = True
+        self.session.run(f"SET statement_timeout = '{self.timeout}s'")
+        self.session.run('SET search_path = "$user", public')
+        connection.set_session(readonly=read_only, autocommit=False)
+        # After a query of its own, a transaction can't be turned into one that writes.
+        self.session.rows("SELECT 1")
+        found = [self._one(statement, arguments, max_rows) for statement in statements]
+        with self.session.speaking():
+            connection.rollback() if read_only else connection.commit()
+        return found
+
+    def _one(self, statement: Sql, arguments: Mapping[str, Any] | Sequence[Any] | None, max_rows: int) -> Result:
+        # A cursor on the server's side, so that a million rows never travel.
+        held = "flatrun" if statement.verb in _CURSORS else None
+        with self.session.speaking(), self.session.connection.cursor(held) as cursor:
+            _execute(cursor, statement, arguments)
+            if held:
+                rows = cursor.fetchmany(max_rows + 1)
+                return [column.name for column in cursor.description or ()], rows, len(rows)
+            names = [column.name for column in cursor.description or ()]
+            return names, cursor.fetchmany(max_rows + 1) if names else [], cursor.rowcount
+
+
+def _execute(cursor: Any, statement: Sql, arguments: Any) -> None:
+    """With the arguments bound, where the statement has a place for any."""
+    try:
+        cursor.execute(statement.text, arguments if "%" in statement.text else None)
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        raise InvalidParameter(
+            f"its placeholders and the arguments don't match ({error})",
+            "query",
+            "Write %s or %(name)s for each, and %% for a percent sign.",
+        ) from None
