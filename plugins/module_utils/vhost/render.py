@@ -15,7 +15,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog impo
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import shared, tls, tree
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.access import BasicAuth
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.handling import Handling
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render_location import LocationPen, limits
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render_location import LocationPen, limits, said
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import CHALLENGES, Location, Vhost
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import Tls
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tree import Directive, block, line
@@ -104,7 +104,7 @@ class _Pen:
         yield from tls.listeners(wanted, self.version)
         yield from self._proxied(shared.PROXIED_TLS, "ssl")
         yield line("server_name", *self.vhost.server_names)
-        yield from tls.settings(wanted, self.version)
+        yield from tls.settings(wanted)
         yield from self._site(tuple(tls.headers(wanted)))
 
     def _proxied(self, port: int, *words: str) -> Iterator[Directive]:
@@ -128,6 +128,7 @@ class _Pen:
     def _site(self, headers: tuple[tuple[str, str], ...]) -> Iterator[Directive]:
         yield from self._client()
         yield from limits(self.vhost.handling)
+        yield from said(headers, self.vhost.handling.response_headers)
         yield from self._pages()
         if self.vhost.maintenance:
             yield block("location", "/", inner=[line("return", 503)])

@@ -46,6 +46,15 @@ def limits(handling: Handling) -> Iterator[Directive]:
         yield line("gzip_types", *_COMPRESSED)
 
 
+def said(usual: Headers, asked: Headers) -> list[Directive]:
+    """Headers of an answer. A location that says one has none of its server's, so it says them all.
+
+    An empty one is not sent, but takes the place of what would be handed down.
+    """
+    known = {name.lower(): (name, value) for name, value in (*usual, *asked)}
+    return [line("add_header", name, value, "always") for name, value in known.values()]
+
+
 class LocationPen:
     """Writes the locations of one vhost, and gathers what they need on the way."""
 
@@ -64,13 +73,16 @@ class LocationPen:
         own, whole = location.handling, location.handling.over(self.vhost.handling)
         words = ("=", location.path) if location.exact else (location.path,)
         inner = [*limits(own), *self._access(own, whole, index), *self._answer(whole, location, index)]
-        said = {name.lower(): (name, value) for name, value in (*headers, *whole.response_headers)}
-        inner += [line("add_header", name, value, "always") for name, value in said.values() if value]
+        if own.response_headers:
+            inner += said(headers, whole.response_headers)
         if own.raw:
             inner.append(verbatim(own.raw))
         return block("location", *words, inner=inner)
 
     def _access(self, own: Handling, whole: Handling, index: int | None) -> Iterator[Directive]:
+        if whole.redirect:
+            # nginx sends clients elsewhere before it asks who they are.
+            return
         yield from (line("deny", network) for network in whole.deny)
         yield from (line("allow", network) for network in whole.allow)
         if whole.allow:
@@ -109,13 +121,13 @@ class LocationPen:
         self.addresses.update(upstream.addresses)
         if name:
             self.need((name, content))
-            yield line("proxy_pass", f"{upstream.scheme}://{name}{'/' if location.strip_prefix else ''}")
         else:
             # A name in a variable is looked up while nginx runs, so nginx starts without it, and follows it.
             yield line("set", "$flatrun_upstream", upstream.servers[0].address)
-            if location.strip_prefix:
-                yield line("rewrite", f"^{re.escape(location.path)}(.*)$", "/$1", "break")
-            yield line("proxy_pass", f"{upstream.scheme}://$flatrun_upstream")
+        if location.strip_prefix:
+            yield from _rest(location.path)
+        rest = "$flatrun_rest" if location.strip_prefix else ""
+        yield line("proxy_pass", f"{upstream.scheme}://{name or '$flatrun_upstream'}{rest}")
         if upstream.scheme == "https":
             yield line("proxy_ssl_server_name", "on")
             address = upstream.servers[0].address
@@ -139,6 +151,15 @@ class LocationPen:
         known = {name.lower(): (name, value) for name, value in usual.items()}
         known.update({name.lower(): (name, value) for name, value in handling.request_headers})
         return list(known.values())
+
+
+def _rest(path: str) -> Iterator[Directive]:
+    """What was asked for without the path, as the client spelled it: nginx itself would decode it on the way.
+
+    A client that spells the path itself in another way (``/x/../api/``) has made a mistake.
+    """
+    pattern = f"^{re.escape(path.rstrip('/'))}(?<flatrun_rest>/.*)$"
+    yield block("if", "($request_uri", "!~", f"{pattern})", inner=[line("return", 400)])
 
 
 def _redirect(redirect: Redirect) -> Directive:

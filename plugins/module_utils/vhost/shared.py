@@ -13,6 +13,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import common
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tree import Directive, block, line, text
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.upstream import ZONE
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version
@@ -99,6 +100,7 @@ def render_shared(parts: Mapping[str, str], version: Version) -> str:
     tree: list[Directive] = []
     if version >= LIVES_ON:
         tree.append(line("keepalive_min_timeout", _LIVES_ON))
+    tree += common(version)
     # Connection is "upgrade" where the client asks for one, and left out otherwise, which keeps the upstream's alive.
     inner = (line("default", "upgrade"), line('""', ""))
     tree.append(block("map", "$http_upgrade", "$flatrun_connection", inner=inner))

@@ -128,14 +128,17 @@ def listeners(tls: Tls, version: Version) -> Iterator[Directive]:
         yield line("http2", "on" if tls.http2 else "off")
 
 
-def settings(tls: Tls, version: Version) -> Iterator[Directive]:
+def common(version: Version) -> Iterator[Directive]:
+    """What is the same for all servers: the groups are chosen before nginx knows which server is asked for."""
+    yield line("ssl_ciphers", _CIPHERS)
+    yield line("ssl_ecdh_curve", f"?X25519MLKEM768:{_GROUPS}" if version >= _HYBRID else _GROUPS)
+
+
+def settings(tls: Tls) -> Iterator[Directive]:
     yield line("ssl_certificate", tls.certificate)
     yield line("ssl_certificate_key", tls.key)
     yield line("ssl_protocols", *(("TLSv1.3",) if tls.policy == MODERN else ("TLSv1.2", "TLSv1.3")))
-    if tls.policy == INTERMEDIATE:
-        yield line("ssl_ciphers", _CIPHERS)
     yield line("ssl_prefer_server_ciphers", "off")
-    yield line("ssl_ecdh_curve", f"?X25519MLKEM768:{_GROUPS}" if version >= _HYBRID else _GROUPS)
     yield line("ssl_session_cache", "shared:flatrun_tls:10m")
     yield line("ssl_session_timeout", "1d")
     yield line("ssl_session_tickets", "off")
