@@ -1,0 +1,172 @@
+"""Privileges of every kind on real servers: each step is foreseen as it is done, and done once."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+import pymysql
+import pytest
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
+from ansible_collections.flatrun.infra.plugins.module_utils.database.arguments import DB
+from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint, locate
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import connection
+from ansible_collections.flatrun.infra.tests.integration.test_db_random import (
+    filled,
+    run,
+    servers,  # noqa: F401 - a fixture
+)
+
+
+def user(name: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "password": f"pw-{name}", **more}
+
+
+def gone(*names: str, **more: Any) -> list[dict[str, Any]]:
+    return [{"name": name, "state": "absent", "force": True, **more} for name in names]
+
+
+TABLE = {"user": "b", "object_type": "table", "database": "d_1", "objects": ["t"]}
+INNER = [
+    {**TABLE, "privileges": ["SELECT (id, b)", "INSERT", "UPDATE (b)"]},
+    {**TABLE, "privileges": ["ALL"], "grant_option": True},
+]
+MEMBER = {"user": "a", "object_type": "role", "objects": ["r"]}
+
+MYSQL_STEPS: list[dict[str, Any]] = [
+    {
+        "databases": [{"name": "d_1", "owner": "a"}],
+        "users": [
+            user("a"),
+            user("b", host="10.%"),
+            user("c", attributes=["LOCKED"], limits={"max_queries_per_hour": 7}, tls_requires="ssl"),
+            {"name": "r", "attributes": ["ROLE"]},
+        ],
+        "grants": [
+            {"user": "b", "database": "d_1", "privileges": ["SELECT", "insert"], "grant_option": True},
+            {"user": "c", "object_type": "server", "privileges": ["ALL"]},
+            {
+                "user": "a",
+                "object_type": "server",
+                "privileges": ["REPLICATION CLIENT", "process"],
+                "grant_option": True,
+            },
+            {"user": "r", "database": "d%", "pattern": True, "privileges": ["SELECT"]},
+            {**MEMBER, "grant_option": True},
+        ],
+    },
+    {"grants": [*INNER, {**TABLE, "object_type": "procedure", "objects": ["p"], "privileges": ["ALL"]}]},
+    {"grants": INNER[:1], "grants_mode": "exclusive"},
+    {"grants": INNER[:1], "grants_mode": "subtract"},
+    {"users": [user("c", attributes=["UNLOCKED"], tls_requires={"issuer": "/C=a'b", "subject": "x"})]},
+    {"users": [user("c", tls_requires="none", limits={"max_queries_per_hour": 0})]},
+    {"grants": [{**MEMBER, "grant_option": True, "state": "absent"}]},
+    {"grants": [{**MEMBER, "state": "absent"}]},
+    {"databases": [{"name": "d_1", "encoding": "latin1"}]},
+    {"databases": [{"name": "d_1", "collation": "utf8mb4_bin"}]},
+    {
+        "databases": gone("d_1"),
+        "users": [*gone("a", "c"), *gone("b", host="10.%"), *gone("r", attributes=["ROLE"])],
+    },
+]
+POSTGRESQL_STEPS: list[dict[str, Any]] = [
+    {
+        "databases": [
+            {"name": "d_1", "owner": "a", "connection_limit": 20},
+            {"name": "d2", "encoding": "latin1", "collation": "C"},
+        ],
+        "users": [
+            user("a"),
+            user("b", attributes=["CREATEDB", "noinherit"], limits={"valid_until": "2030-01-01 00:00:00+01"}),
+            user("m", plugin="md5"),
+            {"name": "r", "attributes": ["ROLE"]},
+        ],
+        "grants": [
+            {"user": "b", "database": "d_1", "privileges": ["CONNECT", "temp"], "grant_option": True},
+            {"user": "r", "object_type": "schema", "database": "d_1", "privileges": ["ALL"]},
+            {"user": "b", "object_type": "role", "objects": ["r", "pg_read_all_data"], "grant_option": True},
+            {"user": "r", "object_type": "default_tables", "database": "d_1", "privileges": ["SELECT"]},
+            {
+                "user": "PUBLIC",
+                "object_type": "default_functions",
+                "database": "d_1",
+                "privileges": ["EXECUTE"],
+                "state": "absent",
+            },
+        ],
+    },
+    {
+        "grants": [
+            *INNER,
+            {**TABLE, "object_type": "procedure", "objects": ["p"], "privileges": ["ALL"]},
+            {**TABLE, "object_type": "function", "objects": ["f(int4)"], "privileges": ["EXECUTE"]},
+            {**TABLE, "object_type": "sequence", "objects": [], "privileges": ["USAGE"]},
+        ]
+    },
+    {"grants": INNER[:1], "grants_mode": "exclusive"},
+    {"grants": INNER[:1], "grants_mode": "subtract"},
+    {"users": [user("b", attributes=["NOCREATEDB", "INHERIT"], limits={"valid_until": "infinity"})]},
+    {"databases": [{"name": "d_1", "owner": "b", "connection_limit": -1}]},
+    {"users": gone("a", "b", "m", "r")},
+    {"databases": gone("d_1", "d2")},
+]
+INSIDE = {
+    "mysql": ("CREATE TABLE t (id int, b int)", "CREATE PROCEDURE p() SELECT 1"),
+    "postgresql": (
+        "CREATE TABLE t (id int, b int)",
+        "CREATE SEQUENCE s",
+        "CREATE PROCEDURE p(a int, b varchar) LANGUAGE sql AS 'SELECT 1'",
+        "CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    ),
+}
+REFUSED = {
+    "mysql": [
+        ({"users": [{"name": "root", "state": "absent"}]}, "users[0].name"),
+        ({"databases": [{"name": "mysql", "state": "absent"}]}, "databases[0].name"),
+        ({"grants": [{"user": "a", "database": "d_1", "privileges": ["FLY"]}]}, "grants[0].privileges"),
+    ],
+    "postgresql": [
+        ({"users": [{"name": "a", "state": "absent"}]}, "owns database d_1"),
+        ({"databases": [{"name": "d_1", "encoding": "LATIN1"}]}, "databases[0].encoding"),
+        ({"databases": [{"name": "d2", "extensions": ["nothing"]}]}, "databases[0].extensions[0]"),
+        ({"grants": [{**TABLE, "objects": ["nope"], "privileges": ["SELECT"]}]}, "grants[0].objects"),
+    ],
+}
+
+
+def prepare(endpoint: Endpoint, statements: tuple[str, ...]) -> None:
+    password = endpoint.passwords[0].reveal()
+    at = {"host": endpoint.host, "port": endpoint.port, "user": endpoint.user}
+    if endpoint.engine == "postgresql":
+        opened = psycopg2.connect(dbname="d_1", password=password, **at)
+        opened.autocommit = True
+    else:
+        opened = pymysql.connect(database="d_1", password=password.encode(), **at)
+    with closing(opened), opened.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+@pytest.mark.parametrize("engine", ["mysql", "mariadb", "postgresql"])
+def test_every_step_is_foreseen_and_done_once(
+    engine: str,
+    servers: dict[str, dict[str, str]],  # noqa: F811 - the fixture
+) -> None:
+    server = servers[engine]
+    family = "postgresql" if engine == "postgresql" else "mysql"
+    endpoint = locate(connection(filled(DB.options, server)))
+    assert isinstance(endpoint, Endpoint)
+    for number, step in enumerate(POSTGRESQL_STEPS if engine == "postgresql" else MYSQL_STEPS):
+        foreseen = run(server, step, check_mode=True)
+        done = run(server, step)
+        assert done, step
+        assert done.diff() == foreseen.diff(), step
+        again = run(server, step)
+        assert not again, (step, again.actions)
+        if number == 0:
+            prepare(endpoint, INSIDE[family])
+            for task, says in REFUSED[family]:
+                with pytest.raises(FlatrunError) as refusal:
+                    run(server, task)
+                assert says in refusal.value.sentence()
