@@ -46,6 +46,8 @@ _value:
   description:
     - Mapping with C(problem), a sentence that is empty where the block is sound, and with C(networks) and C(services)
       as M(flatrun.infra.flatrun_infra) takes them.
+    - C(nginx) is the name of its container, C(apps) are the deployments as they are listed, and C(servers) the options
+      by which M(flatrun.infra.flatrun_db) connects to each database server, by its name.
   type: dict
 """
 
@@ -56,7 +58,9 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible.utils.display import Display
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
-from ansible_collections.flatrun.infra.plugins.module_utils.service.block import Block, Reading
+from ansible_collections.flatrun.infra.plugins.module_utils.service.block import Block
+from ansible_collections.flatrun.infra.plugins.module_utils.service.block_entry import Reading
+from ansible_collections.flatrun.infra.plugins.module_utils.service.deployments import servers_of
 
 
 def service_items(
@@ -70,7 +74,7 @@ def service_items(
     try:
         return _specified(Block(block, roles, os.environ, root_dir, open_default).read())
     except FlatrunError as error:
-        return {"problem": error.sentence(), "networks": [], "services": []}
+        return {"problem": error.sentence(), "networks": [], "services": [], "nginx": "", "apps": [], "servers": {}}
 
 
 def _specified(found: Reading) -> dict[str, Any]:
@@ -80,6 +84,9 @@ def _specified(found: Reading) -> dict[str, Any]:
         "problem": "",
         "networks": [{"name": name} for name in found.networks],
         "services": [dict(item) for item in found.items],
+        "nginx": found.entries[0].container,
+        "apps": list(found.apps),
+        "servers": servers_of(found.entries),
     }
 
 

@@ -10,63 +10,31 @@ under which names, and what is different about each.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, InvalidParameter
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import sentence
-from ansible_collections.flatrun.infra.plugins.module_utils.service import spec
+from ansible_collections.flatrun.infra.plugins.module_utils.service.block_entry import (
+    ADMINISTRATORS,
+    BLOCKS,
+    CERTBOT,
+    DATABASE,
+    IGNORED,
+    INFRASTRUCTURE,
+    MODES,
+    NETWORKS,
+    NGINX,
+    REDIS,
+    Entry,
+    Item,
+    Reading,
+    require_distinct,
+    require_sound,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.service.block_values import Values, require_known
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ACME, CATALOG, DATABASES
-
-Item = Mapping[str, Any]
-
-BLOCKS = ("infrastructure", "nginx", "certbot", "databases", "deployments")
-_NETWORKS = ("default_proxy_network", "default_database_network")
-_IGNORED = ("default_object_storage_network", "powerdns")
-_INFRASTRUCTURE = (*_NETWORKS, "database", "redis", "databases", "deployments", *_IGNORED)
-TLS = ("ssl_mode", "ca_cert", "client_cert", "client_key", "check_hostname")
-_SERVER = ("enabled", "mode", "adopt", "container", "image", "host", "port")
-_DATABASE = ("enabled", "type", *_SERVER[1:], "root_user", "root_password", *TLS)
-_REDIS = (*_SERVER, "password", *TLS)
-_NGINX = (
-    *("enabled", "image", "container_name", "config_path", "reload_command", "external", "adopt"),
-    *("container_webroot_path", "reject_unknown_domains"),
-)
-_CERTBOT = (
-    *("enabled", "image", "adopt", "email", "staging", "certs_path", "webroot_path", "container_webroot_path"),
-    *("dns_provider", "auto_renewal_enabled", "renewal_threshold_days", "renewal_check_interval"),
-)
-_MODES = ("auto", "managed", "external")
-_ADMINISTRATORS = {"mysql": "root", "mariadb": "root", "postgresql": "postgres"}
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A service of the block: its name there (``database``, ``redis``, a key of ``databases``) and its item."""
-
-    name: str
-    where: str
-    type: str
-    enabled: bool = False
-    item: Item | None = None
-    # How apps' databases and users are made there, for whoever makes them.
-    login: Item = field(default_factory=dict)
-
-    @property
-    def container(self) -> str:
-        return str((self.item or {}).get("container", ""))
-
-
-@dataclass(frozen=True)
-class Reading:
-    entries: tuple[Entry, ...]
-    networks: tuple[str, ...]
-    warnings: tuple[str, ...]
-
-    @property
-    def items(self) -> list[Item]:
-        return [entry.item for entry in self.entries if entry.item]
+from ansible_collections.flatrun.infra.plugins.module_utils.service.deployments import read_apps, servers_of
 
 
 class Block:
@@ -83,11 +51,11 @@ class Block:
     ) -> None:
         self.given, self.roles, self.environment = require_known(given, "", BLOCKS), roles, environment
         self.root_dir, self.open_default = root_dir, open_default
-        self.main = self.values(self.given.get("infrastructure"), "infrastructure", _INFRASTRUCTURE)
-        self.proxy, self.database = (self.main.network(key) for key in _NETWORKS)
+        self.main = self.values(self.given.get("infrastructure"), "infrastructure", INFRASTRUCTURE)
+        self.proxy, self.database = (self.main.network(key) for key in NETWORKS)
         self.warnings = [
             f"{self.main.at(key)} is ignored: flatrun.infra does not run it"
-            for key in _IGNORED
+            for key in IGNORED
             if self.main.given.get(key)
         ]
 
@@ -96,37 +64,38 @@ class Block:
 
     def read(self) -> Reading:
         """All services of the block; raises InvalidParameter naming the key that is wrong."""
-        if self.given.get("deployments") or self.main.given.get("deployments"):
-            raise InvalidParameter("are not run by this version", "deployments", "Leave them out.")
         entries = tuple(self._networked(entry) for entry in self._entries())
-        _require_distinct(entries)
+        require_distinct(entries)
         for entry in entries:
-            _require_sound(entry, self.root_dir)
+            require_sound(entry, self.root_dir)
+        apps = self.given.get("deployments") or self.main.given.get("deployments") or []
+        if read_apps(apps, servers_of(entries), self.environment).vhosts and not entries[0].item:
+            raise InvalidParameter("have domains, and nginx is not enabled", "deployments", "Enable it.")
         networks = [name for entry in entries if entry.item for name in entry.item.get("networks", ())]
-        return Reading(entries, tuple(dict.fromkeys(networks)), tuple(self.warnings))
+        return Reading(entries, tuple(dict.fromkeys(networks)), tuple(self.warnings), tuple(apps))
 
     def _entries(self) -> Iterator[Entry]:
         yield self._nginx()
-        yield self._server("database", self.main.given.get("database"), "infrastructure.database", _DATABASE)
+        yield self._server("database", self.main.given.get("database"), "infrastructure.database", DATABASE)
         for where, given in (("infrastructure.", self.main.given), ("", self.given)):
             several = given.get("databases") or {}
             if not isinstance(several, Mapping):
                 raise InvalidParameter("must be a mapping of names to servers", f"{where}databases")
             for name, server in several.items():
-                yield self._server(str(name), server, f"{where}databases.{name}", _DATABASE)
-        yield self._server("redis", self.main.given.get("redis"), "infrastructure.redis", _REDIS)
+                yield self._server(str(name), server, f"{where}databases.{name}", DATABASE)
+        yield self._server("redis", self.main.given.get("redis"), "infrastructure.redis", REDIS)
         yield self._certbot()
 
     def _server(self, name: str, given: Any, where: str, known: tuple[str, ...]) -> Entry:
         """A database or Redis: managed, at a host, or in a container that somebody else runs."""
         values = self.values(given, where, known)
-        kind = "redis" if known is _REDIS else _database_type(values)
+        kind = "redis" if known is REDIS else _database_type(values)
         if not values.given or not values.flag("enabled", True):
             return Entry(name, where, kind)
         if not kind:
             raise InvalidParameter("is needed", values.at("type"), f"One of: {', '.join(DATABASES)}.")
         said = _given(
-            mode=values.choice("mode", _MODES),
+            mode=values.choice("mode", MODES),
             container=values.text("container"),
             host=values.text("host"),
             image=values.text("image"),
@@ -145,7 +114,7 @@ class Block:
     def _login(self, values: Values, kind: str) -> Item:
         """How apps' databases and users are made there: the administrator, and TLS."""
         return _given(
-            user="" if kind == "redis" else values.text("root_user", _ADMINISTRATORS[kind]),
+            user="" if kind == "redis" else values.text("root_user", ADMINISTRATORS[kind]),
             password=values.secret("password" if kind == "redis" else "root_password"),
             ssl_mode=values.text("ssl_mode"),
             check_hostname=None if values.flag("check_hostname", True) else False,
@@ -153,7 +122,7 @@ class Block:
         )
 
     def _nginx(self) -> Entry:
-        values = self.values(self.given.get("nginx"), "nginx", _NGINX)
+        values = self.values(self.given.get("nginx"), "nginx", NGINX)
         if not values.flag("enabled", True):
             return Entry("nginx", "nginx", "nginx")
         container = values.text("container_name")
@@ -182,7 +151,7 @@ class Block:
         return {"config_files": files, "volumes": volumes}
 
     def _certbot(self) -> Entry:
-        values = self.values(self.given.get("certbot"), "certbot", _CERTBOT)
+        values = self.values(self.given.get("certbot"), "certbot", CERTBOT)
         if not values.flag("enabled", True):
             return Entry("certbot", "certbot", "certbot")
         self._require_issuing(values)
@@ -211,7 +180,7 @@ class Block:
 
     def _webroots(self, path: str, mode: str) -> list[str]:
         """The folder of challenges where the block wants it: another one of the host, and another path to it."""
-        webroot = self.values(self.given.get("certbot"), "certbot", _CERTBOT).path("webroot_path")
+        webroot = self.values(self.given.get("certbot"), "certbot", CERTBOT).path("webroot_path")
         mounts = [f"{webroot}:{ACME}:{mode}"] if webroot else []
         return mounts + ([f"{webroot or self.root_dir + '/acme'}:{path}:{mode}"] if path not in ("", ACME) else [])
 
@@ -244,7 +213,7 @@ def _database_type(values: Values) -> str:
 def _administered(values: Values, kind: str, item: Item) -> Item:
     """PostgreSQL's administrator is named at its first start; the others' is root."""
     user = values.text("root_user") if kind != "redis" else ""
-    if user in ("", _ADMINISTRATORS.get(kind)):
+    if user in ("", ADMINISTRATORS.get(kind)):
         return item
     if kind != "postgresql":
         raise InvalidParameter(f"the administrator of a managed {kind} is root", values.at("root_user"))
@@ -257,34 +226,3 @@ def _refuse_unmeant(values: Values, keys: tuple[str, ...]) -> None:
             raise InvalidParameter(
                 "means nothing for a service that somebody else runs", values.at(key), "Leave it out."
             )
-
-
-def _require_distinct(entries: tuple[Entry, ...]) -> None:
-    names: dict[str, Entry] = {}
-    containers: dict[str, Entry] = {}
-    for entry in entries:
-        if entry.name in names:
-            raise InvalidParameter(f"the name is that of {names[entry.name].where} already", entry.where)
-        if entry.container and entry.container in containers:
-            other = containers[entry.container].where
-            raise InvalidParameter(
-                f"{entry.container} is the container of {other} already",
-                f"{entry.where}.container",
-                "Name another one.",
-            )
-        names[entry.name] = containers[entry.container] = entry
-
-
-def _require_sound(entry: Entry, root_dir: str) -> None:
-    """Parse the item as the module will, so that what is wrong is said before any host is touched."""
-    if not entry.item:
-        return
-    params = {"networks": [], "services": [entry.item], "root_dir": root_dir, "pull": "", "wait": True}
-    try:
-        spec.parse({**params, "wait_timeout": 1})
-    except FlatrunError as error:
-        key = error.where.replace("services[0].", "").replace("secrets.", "")
-        told = {"nginx": _NGINX, "certbot": _CERTBOT, "redis": _REDIS}.get(entry.type, _DATABASE)
-        named = {"container": "container_name", "mode": "external"}.get(key, key) if entry.type == "nginx" else key
-        where = f"{entry.where}.{named}" if named in told else f"{entry.type}_{key}"
-        raise InvalidParameter(error.what, where, error.do) from None

@@ -226,7 +226,7 @@ REFUSED = [
         "databases.b.container: flatrun-mysql is the container of databa",
     ),
     ("databases: [mysql]", "databases: must be a mapping"),
-    ("deployments: [{name: x}]", "deployments: are not run by this version"),
+    ("deployments: [{nam: x}]", "deployments[0].nam: is not known"),
 ]
 
 

@@ -47,7 +47,7 @@ def test_every_default_is_explained(role: Path) -> None:
 SERVICES = ("nginx", "mysql", "mariadb", "postgresql", "redis", "certbot")
 
 
-@pytest.mark.parametrize("name", ["infrastructure", *SERVICES])
+@pytest.mark.parametrize("name", ["infrastructure", "deployment", *SERVICES])
 def test_readme(name: str) -> None:
     assert f"flatrun.infra.{name}" in (ROLES[0].parent / name / "README.md").read_text()
 
