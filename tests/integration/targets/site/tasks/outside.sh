@@ -29,7 +29,7 @@ for network in "$database" "$proxy"; do
   echo "reached from ${network##*-} $reached"
 done
 
-for name in "$mysql" "$redis" "$certbot" "$nginx"; do docker port "$name" | grep -F 0.0.0.0; done |
+for name in "$mysql" "$redis" "$certbot" "$nginx"; do docker port "$name" | grep -F 0.0.0.0 | sort; done |
   sed 's/^/published /'
 
 ask() { docker run --rm --network host "$(docker inspect --format '{{.Config.Image}}' "$nginx")" curl --silent --insecure --max-time 5 --output /dev/null --write-out '%{http_code} %{exitcode}' "$@"; }
