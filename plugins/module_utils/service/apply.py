@@ -131,11 +131,18 @@ class Hand:
         except FlatrunError as error:
             containers.bring_back(self.engine, self.container, was_running)
             raise Refused(
-                f"its successor failed, and the former container serves again: {error.sentence()}",
+                f"its successor failed, and the former container {self._outcome(was_running)}: {error.sentence()}",
                 f"container {self.container}",
             ) from None
         self.engine.ask("remove_container", self.container + FORMER, v=False)
         self._forget_configs(order)
+
+    def _outcome(self, was_running: bool) -> str:
+        """What became of a container that was brought back; it serves when it answers, not when it is started."""
+        if not was_running:
+            return "is back"
+        found = self.observer.settle(self.found, time.monotonic() + self.spec.wait_timeout)
+        return "serves again" if found.answers or found.login else f"is back, but does not answer ({found.words})"
 
     def _forget_configs(self, order: Order) -> None:
         """Configurations that no container reads any more."""
@@ -202,16 +209,7 @@ class Hand:
         if not (self.spec.wait or must):
             return self.found
         found = self.observer.settle(self.found, time.monotonic() + self.spec.wait_timeout)
-        if not found.answers and not found.login:
-            gone = found.container is None or not found.container.running
-            how = (
-                "it ends as soon as it has started" if gone else f"it does not answer within {self.spec.wait_timeout} s"
-            )
-            raise Refused(
-                f"{how} ({found.words}). Its last lines: {found.log}",
-                f"container {self.container}",
-                "Correct what they say, then run again.",
-            )
+        guards.started(self.service, found, self.spec.wait_timeout)
         return found
 
     def _set_password(self, action: Action) -> None:

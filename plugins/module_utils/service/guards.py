@@ -100,12 +100,32 @@ def answering(service: Service, found: Found, container: Container) -> None:
     if found.answers or found.login or not found.words:
         return
     state = "restarts again and again" if container.status == "restarting" else "runs, but does not answer"
-    memory = " (it ran out of memory)" if container.out_of_memory else ""
     raise Refused(
-        f"{service.container} {state}{memory}: {found.words}. Its last lines: {found.log}",
+        f"{service.container} {state}{_out_of_memory(container)}: {found.words}. {_last_lines(found)}",
         "container",
         "See its log, or restart it.",
     )
+
+
+def started(service: Service, found: Found, seconds: int) -> None:
+    """It was started a moment ago, and can't be left as it is."""
+    if found.answers or found.login:
+        return
+    gone = found.container is None or not found.container.running
+    how = "it ends as soon as it has started" if gone else f"it does not answer within {seconds} s"
+    raise Refused(
+        f"{how}{_out_of_memory(found.container)} ({found.words}). {_last_lines(found)}",
+        f"container {service.container}",
+        "Correct what they say, then run again." if found.log else "",
+    )
+
+
+def _out_of_memory(container: Container | None) -> str:
+    return ", it ran out of memory" if container and container.out_of_memory else ""
+
+
+def _last_lines(found: Found) -> str:
+    return f"Its last lines: {found.log}" if found.log else "It wrote nothing"
 
 
 def entrance(service: Service, kind: ServiceType, found: Found) -> None:
