@@ -12,11 +12,11 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import F
 from ansible_collections.flatrun.infra.plugins.module_utils.database.arguments import DB
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint, locate
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import connection
-from ansible_collections.flatrun.infra.tests.integration.test_db_random import (
-    filled,
-    run,
-    servers,  # noqa: F401 - a fixture
-)
+from ansible_collections.flatrun.infra.tests.integration import test_db_random
+from ansible_collections.flatrun.infra.tests.integration.test_db_random import filled, run
+
+# A fixture, found by its name.
+servers = test_db_random.servers
 
 
 def user(name: str, **more: Any) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def prepare(endpoint: Endpoint, statements: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("engine", ["mysql", "mariadb", "postgresql"])
 def test_every_step_is_foreseen_and_done_once(
     engine: str,
-    servers: dict[str, dict[str, str]],  # noqa: F811 - the fixture
+    servers: dict[str, dict[str, str]],
 ) -> None:
     server = servers[engine]
     family = "postgresql" if engine == "postgresql" else "mysql"

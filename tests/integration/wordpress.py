@@ -39,7 +39,7 @@ class Browser:
             connection.request(method, path, body, sent | headers)
             answer = connection.getresponse()
             for cookie in answer.msg.get_all("Set-Cookie") or ():
-                name, _, value = cookie.split(";")[0].partition("=")
+                name, _equals, value = cookie.split(";")[0].partition("=")
                 self.cookies[name] = value
             location = answer.getheader("Location") or "" if answer.status in (301, 302, 303) else ""
             return answer.status, location, answer.read().decode(errors="replace")

@@ -163,7 +163,7 @@ def cross_imports(source: str, own: str) -> Iterator[str]:
     room = own.split("/")[0]
     for line, name in imports(ast.parse(source)):
         file = inside(name)
-        other, part = file.split("/")[0], Path(file).stem
+        other, part = file.split("/", maxsplit=1)[0], Path(file).stem
         if not file or other == room:
             continue
         if room in BELOW and other not in BELOW[room]:

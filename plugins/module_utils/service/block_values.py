@@ -16,6 +16,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import 
 # "$${" stands for a "${" that is meant as it is.
 _VARIABLE = re.compile(r"\$(?P<literal>\$?)\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)\})?")
 _SPAN = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_NAMELESS = "holds a ${ without a name and } behind it"
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -26,7 +27,7 @@ def expand(text: str, where: str, environment: Mapping[str, str]) -> str:
         if found["literal"]:
             return found[0][1:]
         if not found["name"]:
-            raise InvalidParameter("holds a ${ without a name and } behind it", where, "Write $${ for a literal ${.")
+            raise InvalidParameter(_NAMELESS, where, "Write $${ for a literal ${.")
         if not environment.get(found["name"]):
             state = "is empty" if found["name"] in environment else "is not set"
             raise InvalidParameter(

@@ -181,11 +181,11 @@ class Server:
         self.passwords[change.credential.grantee] = change.credential.password.reveal()
 
     def _do_DropUser(self, change: changes.DropUser) -> None:  # noqa: N802
-        for name, each in self.databases.items():
+        for each in list(self.databases.values()):
             if self.engine == POSTGRESQL and each.owner == change.grantee.name:
                 assert change.heir, "it owns a database"
                 self._do_AlterDatabase(changes.AlterDatabase(each, replace(each, owner=change.heir)))
-                assert self.databases[name].owner == change.heir
+                assert self.databases[each.name].owner == change.heir
         del self.users[change.grantee]
         self.passwords.pop(change.grantee, None)
         gone = change.grantee

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Callable
 
 import pytest
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.blame import culprit
 
 VERSION = (1, 30, 0)
+
+
+def noting(asked: list[Mapping[str, str]]) -> Callable[[Mapping[str, str]], bool]:
+    def is_bad(files: Mapping[str, str]) -> bool:
+        asked.append(files)
+        return "bad" in files.values()
+
+    return is_bad
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 50])
@@ -17,11 +26,7 @@ def test_each_place(count: int) -> None:
         wanted = {f"{number:02}.conf": "bad" if number == bad else "good" for number in range(count)}
         asked: list[Mapping[str, str]] = []
 
-        def is_bad(files: Mapping[str, str], asked: list[Mapping[str, str]] = asked) -> bool:
-            asked.append(files)
-            return "bad" in files.values()
-
-        assert culprit(good, wanted, VERSION, is_bad) == f"{bad:02}"
+        assert culprit(good, wanted, VERSION, noting(asked)) == f"{bad:02}"
         assert len(asked) <= 7
 
 

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Entrypoint of the BIND image: gives the zones to the user bind, then becomes named in the foreground.
 # named itself drops from root, because it has to open port 53 first.
 set -euo pipefail

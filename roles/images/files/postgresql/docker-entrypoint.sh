@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Entrypoint of the PostgreSQL image: makes the cluster at the first start, then becomes the server.
 #
 # A first start may be killed at any point. The cluster is therefore made, and its scripts are run, in a

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Entrypoint of the Redis image: gives /data to the user redis, then becomes the server.
 set -euo pipefail
 

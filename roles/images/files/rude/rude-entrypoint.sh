@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # A test image's entrypoint, rude on purpose. It does what the official images do where it hurts:
 #
 #   - what *_FILE points to is exported, so it stays in the environment of the server (/proc/1/environ);

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Entrypoint of the MySQL and MariaDB images: prepares the data directory at the first start, then becomes
 # the server. What differs between the two stands in dialect.sh.
 #

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Entrypoint of the WordPress image: fills /var/www/html where it holds no WordPress yet, makes the keys
 # that cookies are signed with, then becomes Apache.
 set -euo pipefail
