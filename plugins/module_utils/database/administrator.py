@@ -15,7 +15,9 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import F
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 
 # MySQL and MariaDB: access denied, as with a wrong password or an unknown account.
-_MYSQL_DENIED = (1045, 1698, 3118)
+_MYSQL_DENIED = (1045, 1130, 1698, 3118)
+# The second is what a server says whose first start was cut short before it let anybody in.
+_POSTGRESQL_DENIED = ("authentication failed", "no pg_hba.conf entry")
 
 
 class Denied(FlatrunError):
@@ -86,7 +88,7 @@ def _postgresql(account: Account) -> Any:
             application_name="flatrun.infra",
         )
     except psycopg2.OperationalError as error:
-        kind = Denied if "authentication failed" in str(error) else Unreachable
+        kind = Denied if any(words in str(error) for words in _POSTGRESQL_DENIED) else Unreachable
         raise kind(" ".join(str(error).split())) from None
     connection.autocommit = True
     return connection

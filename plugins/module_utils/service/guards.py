@@ -116,8 +116,13 @@ def started(service: Service, found: Found, seconds: int) -> None:
     raise Refused(
         f"{how}{_out_of_memory(found.container)} ({found.words}). {_last_lines(found)}",
         f"container {service.container}",
-        "Correct what they say, then run again." if found.log else "",
+        _begin_anew(found) or ("Correct what they say, then run again." if found.log else ""),
     )
+
+
+def _begin_anew(found: Found) -> str:
+    """What the next run does, once it finds a server that was never ready and lets nobody in."""
+    return "Its first start was cut short: run again, and it begins anew." if found.initialising else ""
 
 
 def _out_of_memory(container: Container | None) -> str:
@@ -131,9 +136,9 @@ def _last_lines(found: Found) -> str:
 def entrance(service: Service, kind: ServiceType, found: Found) -> None:
     if found.login == DENIED:
         raise Refused(
-            f"{service.container} takes none of the passwords that are known",
+            f"{service.container} takes none of the passwords that are known ({found.words})",
             f"secrets.{kind.secret}",
-            "Give the one that it has now.",
+            _begin_anew(found) or "Give the one that it has now.",
         )
 
 
