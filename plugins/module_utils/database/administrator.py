@@ -16,6 +16,8 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import 
 
 # MySQL and MariaDB: access denied, as with a wrong password or an unknown account.
 _MYSQL_DENIED = (1045, 1130, 1698, 3118)
+# With skip_name_resolve MariaDB has no use for an account of a host's name: nobody can enter by it, nor alter it.
+_MYSQL_UNUSABLE = 1396
 # The second is what a server says whose first start was cut short before it let anybody in.
 _POSTGRESQL_DENIED = ("authentication failed", "no pg_hba.conf entry")
 
@@ -41,6 +43,10 @@ def _driver(module: str, package: str) -> Any:
         ) from None
 
 
+def _not_taken(words: object) -> FlatrunError:
+    return FlatrunError(f"the server does not take the new password: {words}", do="See what it says.")
+
+
 def _mysql(account: Account) -> Any:
     pymysql = _driver("pymysql", "python3-pymysql and python3-cryptography")
     try:
@@ -64,13 +70,20 @@ def _mysql(account: Account) -> Any:
 
 
 def _mysql_set(account: Account, new: Secret) -> None:
+    pymysql = _driver("pymysql", "python3-pymysql")
     connection = _mysql(account)
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT Host FROM mysql.user WHERE User = %s", (account.user,))
             hosts = [row[0] for row in cursor.fetchall()]
             for host in hosts:
-                cursor.execute("ALTER USER %s@%s IDENTIFIED BY %s", (account.user, host, new.reveal()))
+                try:
+                    cursor.execute("ALTER USER %s@%s IDENTIFIED BY %s", (account.user, host, new.reveal()))
+                except pymysql.err.OperationalError as error:
+                    if error.args[0] != _MYSQL_UNUSABLE:
+                        raise
+    except pymysql.err.MySQLError as error:
+        raise _not_taken(error.args[-1]) from None
     finally:
         connection.close()
 
@@ -95,7 +108,7 @@ def _postgresql(account: Account) -> Any:
 
 
 def _postgresql_set(account: Account, new: Secret) -> None:
-    from psycopg2 import extensions, sql
+    from psycopg2 import Error, extensions, sql
 
     connection = _postgresql(account)
     try:
@@ -104,6 +117,8 @@ def _postgresql_set(account: Account, new: Secret) -> None:
         with connection.cursor() as cursor:
             statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(account.user), sql.Literal(verifier))
             cursor.execute(statement)
+    except Error as error:
+        raise _not_taken(error) from None
     finally:
         connection.close()
 
@@ -129,10 +144,13 @@ def _redis(account: Account) -> Any:
 
 
 def _redis_set(account: Account, new: Secret) -> None:
+    redis = _driver("redis", "python3-redis")
     client = _redis(account)
     try:
         client.execute_command("ACL", "SETUSER", "default", "resetpass", f"#{redis_hash(new)}")
         client.execute_command("ACL", "SAVE")
+    except redis.exceptions.RedisError as error:
+        raise _not_taken(error) from None
     finally:
         client.close()
 

@@ -26,8 +26,6 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.state import
 Listing = Sequence[Mapping[str, Any]]
 
 _PAUSE = 0.15
-# So often may a server be started again by the engine before it counts as a crash loop.
-_RESTARTS = 2
 _ADMINISTRATORS = {"mysql": "root", "mariadb": "root", "postgresql": "postgres", "redis": ""}
 # Where a container that somebody else made has its first password, in the clear or in a file.
 _FOREIGN_PASSWORDS = ("MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD", "POSTGRES_PASSWORD")
@@ -130,12 +128,15 @@ class Observer:
             return replace(found, config=released, config_before=released)
         if not kind.config:
             return found
-        folder = wanted.config_folder(wanted.config_files(self.service, kind), self.layout)
+        files = wanted.config_files(self.service, kind)
+        folder = wanted.config_folder(files, self.layout)
         texts, youngest = self.home.config(folder)
         container = found.container
         used = container.settings.get(wanted.CONFIGURATION) if container else None
         before = self.home.config(used)[0] if used and used != folder else texts
-        unread = bool(container and container.running and youngest > _nanoseconds(container.started_at))
+        # What was edited by hand before the start will be written after it.
+        edited = used == folder and texts != files
+        unread = bool(container and container.alive and (edited or youngest > _nanoseconds(container.started_at)))
         return replace(found, config=texts, config_before=before, config_unread=unread)
 
     def _origin(self, mount: str) -> str:
@@ -202,7 +203,7 @@ class Observer:
         while True:
             found = self.ask(replace(found, container=self._container(self.service.container)))
             container = found.container
-            alive = container and container.status in ("running", "restarting") and container.restarts <= _RESTARTS
+            alive = container and container.alive and container.restarts <= state.RESTARTS
             if found.answers or found.login or not alive or time.monotonic() >= until:
                 log = "" if found.answers else self.engine.log(self.service.container)
                 return replace(found, log=log)

@@ -14,6 +14,9 @@ WANTED, KEPT, NEXT, BOOTSTRAP, ADOPTED, DENIED = "wanted", "kept", "next", "boot
 
 FORMER = ".former"
 
+# So often may a server be started again by the engine before it counts as a crash loop.
+RESTARTS = 2
+
 
 @dataclass(frozen=True)
 class Container:
@@ -44,6 +47,15 @@ class Container:
     @property
     def running(self) -> bool:
         return self.status == "running"
+
+    @property
+    def alive(self) -> bool:
+        """It runs, or is about to: between two attempts of a crash loop the engine calls it restarting."""
+        return self.status in ("running", "restarting")
+
+    @property
+    def looping(self) -> bool:
+        return self.status == "restarting" or self.restarts > RESTARTS
 
 
 @dataclass(frozen=True)

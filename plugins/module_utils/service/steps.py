@@ -85,7 +85,9 @@ def _must_start_over(found: Found) -> bool:
     if not found.initialising or found.former or not found.data or found.data.empty:
         return False
     container = found.container
-    return container is None or found.login == DENIED or not (container.running or container.status in _SETTLED)
+    if container is None or found.login == DENIED:
+        return True
+    return (container.looping and not found.answers) or not (container.running or container.status in _SETTLED)
 
 
 def _leftovers(order: Order, target: str) -> Iterator[Action]:
