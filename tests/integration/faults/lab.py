@@ -214,11 +214,17 @@ class Lab:
         return self.ask(kind, password, {"redis": "PING"}.get(kind, "SELECT 1"), container) is not None
 
     def ask(self, kind: str, password: str, statement: str, container: str = "") -> str | None:
-        """What the server answers to a statement; None where the login fails. The password is on no command line."""
+        """What the server answers to a statement; None where the login fails. The password is on no command line.
+
+        PostgreSQL's image trusts whoever comes from within, over 127.0.0.1: so it is asked at its own address.
+        """
         clients = {
             "mysql": ("MYSQL_PWD", ["mysql", "-h127.0.0.1", "--protocol=tcp", "-uroot", "-N", "-e", statement]),
             "mariadb": ("MYSQL_PWD", ["mariadb", "-h127.0.0.1", "--protocol=tcp", "-uroot", "-N", "-e", statement]),
-            "postgresql": ("PGPASSWORD", ["psql", "-h", "127.0.0.1", "-U", "postgres", "-Atc", statement]),
+            "postgresql": (
+                "PGPASSWORD",
+                ["psql", "-h", container or self.name(kind), "-U", "postgres", "-Atc", statement],
+            ),
             "redis": ("REDISCLI_AUTH", ["redis-cli", "-e", "--no-auth-warning", *statement.split(" ")]),
         }
         variable, command = clients[kind]

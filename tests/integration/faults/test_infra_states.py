@@ -1,0 +1,203 @@
+"""Containers that somebody or something else brought down: named, or put right, and never without their data."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import PASSWORD, Lab, docker, inspect
+
+KINDS = ("redis", "mysql", "nginx", "certbot")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def services(lab: Lab) -> None:
+    lab.settle(*(lab.item(kind) for kind in KINDS))
+    lab.plant("redis")
+    lab.plant("mysql")
+
+
+def until(what: Callable[[], Any], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it did not come about in time"
+        time.sleep(0.2)
+
+
+def healthy(name: str) -> bool:
+    return bool(inspect(name)["State"].get("Health", {}).get("Status") == "healthy")
+
+
+def slay(name: str) -> int:
+    """Kill the main process of a container from outside; it has none while it is being started again."""
+    until(lambda: inspect(name)["State"]["Pid"])
+    main = int(inspect(name)["State"]["Pid"])
+    assert main > 1
+    os.kill(main, signal.SIGKILL)
+    return main
+
+
+@pytest.mark.parametrize(
+    ("verb", "planned"), [("pause", "unpause"), ("stop", "start"), ("rename", "rename"), ("rm", "create")]
+)
+def test_by_hand(lab: Lab, verb: str, planned: str) -> None:
+    """Check mode foretells it, a run puts it right, and the data is there."""
+    name = lab.name("redis")
+    more = {"rename": [f"{name}-elsewhere"], "rm": ["--force"]}.get(verb, [])
+    docker(verb, *(more if verb == "rm" else []), name, *(more if verb == "rename" else []))
+    told = lab.run(lab.item("redis"), check=True).good()
+    done = lab.run(lab.item("redis")).good()
+    assert done.verbs[0] == planned, done.actions
+    assert told.actions == done.actions
+    assert told.said["diff"] == done.said["diff"]
+    assert not lab.run(lab.item("redis")).good().changed
+    assert lab.sings("redis")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_removed_by_force(lab: Lab, kind: str) -> None:
+    docker("rm", "--force", lab.name(kind))
+    lab.settle(lab.item(kind))
+    assert kind not in ("redis", "mysql") or lab.sings(kind)
+    assert kind != "nginx" or lab.page() == 0
+
+
+@pytest.mark.parametrize("kind", ["redis", "mysql"])
+def test_its_process_killed(lab: Lab, kind: str) -> None:
+    """Back and healthy by itself; the next run has nothing to do."""
+    name = lab.name(kind)
+    until(lambda: healthy(name))
+    main = slay(name)
+    until(lambda: inspect(name)["State"]["Pid"] not in (0, main))
+    until(lambda: healthy(name), 120)
+    assert lab.sings(kind)
+    assert not lab.run(lab.item(kind)).good().changed
+
+
+def test_a_crash_loop(lab: Lab) -> None:
+    """Its own words are in the error, and it is not left to fill the disk."""
+    item = lab.item("redis", container=lab.name("loop"), config_files={"bad.conf": "no-such-directive 1\n"})
+    ended = lab.run(item).refused(f"container {lab.name('loop')}", "ends as soon as it has started", "last lines")
+    assert "no-such-directive" in ended.message
+    assert not inspect(lab.name("loop")), "the container that can't start is still there"
+    lab.settle(lab.item("redis", container=lab.name("loop")))
+    # One that came to be in a loop later is named.
+    binds = inspect(lab.name("loop"))["HostConfig"]["Binds"]
+    config = Path(next(bind.split(":")[0] for bind in binds if ":/usr/local/etc/redis:" in bind), "main")
+    sound = config.read_text()
+    config.write_text("no-such-directive 1\n")
+    docker("restart", "--time", "1", lab.name("loop"))
+    until(lambda: inspect(lab.name("loop"))["RestartCount"] > 2)
+    lab.settle(lab.item("redis", container=lab.name("loop")))
+    assert config.read_text() == sound
+    assert lab.login("redis", PASSWORD, lab.name("loop"))
+    lab.drop("loop")
+
+
+def test_out_of_memory(lab: Lab) -> None:
+    """MySQL can't start within 64 MB: that is said, and what served before serves again."""
+    before = inspect(lab.name("mysql"))
+    ended = lab.run(lab.item("mysql", memory="64m"), wait_timeout=40)
+    ended.refused(lab.name("mysql"), "the former container serves again", "ran out of memory")
+    after = inspect(lab.name("mysql"))
+    assert (after["Id"], after["Name"]) == (before["Id"], before["Name"])
+    assert lab.sings("mysql")
+    assert not lab.run(lab.item("mysql")).good().changed
+
+
+def test_a_successor_that_never_answers(lab: Lab) -> None:
+    """The former container has its name and its address again, and the last lines of the other are told."""
+    before = inspect(lab.name("redis"))
+    command = ["sh", "-c", "for n in $(seq 30); do echo line-$n; done; exec sleep 900"]
+    ended = lab.run(lab.item("redis", command=command), wait_timeout=4)
+    ended.refused("does not answer within 4 s", "the former container serves again", "line-11", "line-30")
+    assert "line-10 " not in ended.message, "more than the last 20 lines"
+    after = inspect(lab.name("redis"))
+    assert (after["Id"], after["Name"], after["State"]["Status"]) == (before["Id"], before["Name"], "running")
+    assert lab.sings("redis")
+    assert not lab.run(lab.item("redis")).good().changed
+
+
+def test_a_configuration_that_nginx_does_not_take(lab: Lab) -> None:
+    before = lab.untouched()
+    ended = lab.run(lab.item("nginx", config_files={"bad.conf": "no_such_directive 1;\n"}))
+    ended.refused("no_such_directive", f"container {lab.name('nginx')}")
+    assert lab.untouched()[0] == before[0]
+    assert lab.page() == 0
+    assert not lab.run(lab.item("nginx")).good().changed
+
+
+def test_a_configuration_that_mysql_does_not_take(lab: Lab) -> None:
+    before = inspect(lab.name("mysql"))["Id"]
+    ended = lab.run(lab.item("mysql", config_files={"bad.cnf": "[mysqld]\nno_such_variable=1\n"}), wait_timeout=60)
+    ended.refused("no_such_variable", "the former container serves again")
+    assert inspect(lab.name("mysql"))["Id"] == before
+    assert lab.sings("mysql")
+    assert not lab.run(lab.item("mysql")).good().changed
+
+
+FIRST = {
+    "mysql": 2.0,
+    "mariadb": 0.7,
+    "postgresql": 0.7,
+    "mysql-rude": 2.0,
+    "mariadb-rude": 0.7,
+    "postgresql-rude": 0.7,
+}
+
+
+@pytest.mark.parametrize("image", FIRST)
+def test_a_first_start_killed_midway(lab: Lab, image: str) -> None:
+    """A container killed while it initialises, and its run with it, is never taken for a server that is ready."""
+    kind = image.removesuffix("-rude")
+    lab.drop("first")
+    name = lab.name("first")
+    item = lab.item(kind, container=name, image=lab.images[image])
+    run = lab.start(item)
+    until(lambda: _has_begun(lab))
+    time.sleep(FIRST[image])
+    run.kill()
+    docker("kill", name)
+    lab.finish(run)
+    # What looks like data is tried before it is put aside; if it lets nobody in, the run says what to do.
+    first = lab.run(item)
+    if first.said.get("failed"):
+        first.refused(name, "run again, and it begins anew")
+    lab.settle(item)
+    assert lab.login(kind, PASSWORD, name)
+    assert not lab.login(kind, "wrong", name)
+    # It outlives being started again.
+    docker("restart", name)
+    assert not lab.run(item).good().changed
+    lab.drop("first")
+
+
+@pytest.mark.parametrize("image", ["mysql", "mysql-rude"])
+def test_a_first_start_killed_under_the_run(lab: Lab, image: str) -> None:
+    """The engine starts it again; the run either gets over it or says so, and the next one ends right."""
+    lab.drop("first")
+    name = lab.name("first")
+    item = lab.item("mysql", container=name, image=lab.images[image])
+    run = lab.start(item)
+    until(lambda: _has_begun(lab))
+    time.sleep(FIRST[image])
+    slay(name)
+    ended = lab.finish(run)
+    if ended.said.get("failed"):
+        ended.refused(name)
+    lab.settle(item)
+    assert lab.login("mysql", PASSWORD, name)
+    lab.drop("first")
+
+
+def _has_begun(lab: Lab) -> bool:
+    """Whether the server has begun to write its data."""
+    data = lab.folder("first") / "data"
+    found = subprocess.run(["ls", str(data)], check=False, capture_output=True, text=True).stdout.split()
+    return len(found) > 1
