@@ -98,6 +98,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--hosts", default=" ".join(HOSTS), help="hosts to run on: local, ssh, or both (default)")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests stay on one worker, where they share what they have started, unless they say otherwise."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture(scope="session")
 def images() -> dict[str, str]:
     """Service type to image, of all that `make images` has built."""

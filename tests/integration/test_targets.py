@@ -29,7 +29,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     found = cases(metafunc.config.getoption("hosts").split())
     # The second host's engine is one target's at a time; on this machine a prefix keeps them apart.
     marked = [
-        pytest.param(host, target, id=f"{host}-{target}", marks=[pytest.mark.xdist_group("ssh")] * (host == "ssh"))
+        pytest.param(
+            host, target, id=f"{host}-{target}", marks=pytest.mark.xdist_group(host if host == "ssh" else target)
+        )
         for host, target in found
     ]
     metafunc.parametrize(("host", "target"), marked, indirect=["host"], scope="session")
