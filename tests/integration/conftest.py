@@ -98,12 +98,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--hosts", default=" ".join(HOSTS), help="hosts to run on: local, ssh, or both (default)")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests stay on one worker, where they share what they have started, unless they say otherwise."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A file's tests stay on one worker, where they share what they have started, unless they say otherwise.
+
+    When items are sorted it is too late for that: xdist has read the groups by then.
+    """
+    if item.get_closest_marker("xdist_group") is None:
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Groups that are not heeded would have tests meet on the second host, and fail here and there."""
+    if getattr(config.option, "loadgroup", False):
+        lost = [item.nodeid for item in items if "@" not in item.nodeid]
+        assert not lost, f"pytest-xdist did not note the groups of {len(lost)} tests, such as {lost[0]}"
 
 
 @pytest.fixture(scope="session")
