@@ -152,8 +152,9 @@ def own_engine(lab: Lab) -> Iterator[OwnEngine]:
         archive.unlink()
         engine.run("network", "create", lab.network("redis"))
         yield engine
+        # Its containers and networks go with its data, but for what is on the kernel.
         engine.run("rm", "--force", lab.name("own"), check=False)
-        engine.run("network", "rm", lab.network("redis"))
+        engine.run("network", "rm", lab.network("redis"), check=False)
     finally:
         engine.end()
         mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
@@ -162,8 +163,8 @@ def own_engine(lab: Lab) -> Iterator[OwnEngine]:
 
 
 def test_an_engine_started_anew_while_a_run_waits(lab: Lab, own_engine: OwnEngine) -> None:
-    # Ready only after a while, so that the run is sure to be waiting.
-    waits = "trap 'exit 0' TERM; sleep 6 & wait; exec redis-server /usr/local/etc/redis/main"
+    # Ready only when it is told to be, so that the run is sure to be waiting.
+    waits = "trap 'exit 0' TERM; until [ -e /data/go ]; do sleep 0.2; done; exec redis-server /usr/local/etc/redis/main"
     slow = ["sh", "-c", waits]
     item = lab.item("redis", container=lab.name("own"), command=slow)
     begun = time.monotonic()
@@ -174,6 +175,7 @@ def test_an_engine_started_anew_while_a_run_waits(lab: Lab, own_engine: OwnEngin
     own_engine.end()
     ended = lab.finish(process, begun)
     ended.refused(own_engine.where, "can't be reached")
+    (lab.folder("own") / "data" / "go").touch()
     own_engine.start()
     lab.settle(item, under=own_engine.inside, docker_host=own_engine.where)
     own_engine.run("rm", "--force", lab.name("own"))

@@ -64,7 +64,7 @@ def require_clean(where: str, content: bytes | str) -> None:
 @contextmanager
 def watched_processes() -> Iterator[None]:
     """All processes' command lines and environments, of host and containers, read again and again."""
-    shown: dict[str, bytes] = {}
+    shown: dict[str, bytes] = {}  # an environment may hold what is no business of a test's log
     over = threading.Event()
 
     def watch() -> None:
