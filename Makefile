@@ -11,7 +11,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
 # For `make integration`: which hosts to run on.
 HOSTS ?= local ssh
 
-.PHONY: help venv engine images test unit integration sanity lint format bench build clean
+.PHONY: help demo demo-down test unit integration molecule sanity lint format venv engine images bench build clean
 
 help: ## This text.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ engine: venv ## A Docker engine: the one that answers, or one from the distribut
 
 images: engine ## Every service's image, from distribution packages.
 	@tests/setup/images
+
+bench: images ## Every figure about time, as ratios within one run: PARTS="start site calls", all by default.
+	@python tests/benchmarks/run.py $(PARTS)
 
 build: venv ## The artifact that Galaxy distributes, in .cache/build.
 	@ansible-galaxy collection build --force --output-path .cache/build
