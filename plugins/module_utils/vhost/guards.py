@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate import objection
@@ -17,9 +17,13 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import S
 class Holders:
     """Who has which name already. nginx only warns of a name that two servers have, and never asks one of them."""
 
-    def __init__(self, spec: Vhosts, state: State) -> None:
+    def __init__(self, spec: Vhosts, state: State, held_back: Collection[str] = ()) -> None:
         listed = {vhost.name for vhost in spec.vhosts}
-        kept = {name: text for name, text in state.files.vhosts.items() if name not in listed and not spec.exclusive}
+        kept = {
+            name: text
+            for name, text in state.files.vhosts.items()
+            if name in held_back or (name not in listed and not spec.exclusive)
+        }
         self.vhosts = {name: vhost for vhost, text in kept.items() for name in summary_of(text).get("server_names", ())}
         self.foreign = {(each.name, port): each.place for each in state.foreign for port in each.ports}
 

@@ -51,9 +51,6 @@ def plan(spec: Vhosts, state: State) -> Plan:
     held_back = [
         Action("quarantine", f"vhost {name}", str(error), name, detail=order) for name, error in order.rejected.items()
     ]
-    if held_back and not actions:
-        raise guards.quarantined(order.rejected)
-    actions = held_back + actions
     if (order.texts, order.extras) != (state.files.texts, state.files.extras):
         reason = "the former vhosts are asked for" if spec.state == ROLLED_BACK else "its vhosts change"
         actions.append(Action("release", target, reason, detail=order))
@@ -61,6 +58,9 @@ def plan(spec: Vhosts, state: State) -> Plan:
         served = f"release {state.served}" if state.served else "nothing that tells its release"
         reason = f"release {state.release or '(none)'} is on disk, and {served} is served"
         actions.append(Action("reload", target, reason, before=state.served or None, after=state.release, detail=order))
+    if held_back and not actions:
+        raise guards.quarantined(order.rejected)
+    actions = held_back + actions
     if not state.status and actions:
         actions.insert(0, reach(f"container {spec.container}", "it does not exist"))
     return Plan(tuple(actions), "every vhost is as asked")
@@ -101,17 +101,20 @@ def _wanted(spec: Vhosts, state: State) -> Order:
 def _rendered(spec: Vhosts, state: State, version: Version) -> tuple[dict[str, Rendered], dict[str, FlatrunError]]:
     rendered: dict[str, Rendered] = {}
     rejected: dict[str, FlatrunError] = {}
-    holders = guards.Holders(spec, state)
-    for vhost in spec.vhosts:
-        if vhost.state == ABSENT:
-            continue
-        try:
-            rendered[vhost.name] = _checked(vhost, state, version, holders)
-        except FlatrunError as error:
-            if spec.on_invalid == FAIL:
-                raise
-            rejected[vhost.name] = error
-    return rendered, rejected
+    todo = [vhost for vhost in spec.vhosts if vhost.state != ABSENT]
+    while todo:
+        # One that is held back keeps the names it has, which others may have counted on.
+        holders = guards.Holders(spec, state, rejected)
+        held_back = len(rejected)
+        for vhost in todo:
+            try:
+                rendered[vhost.name] = _checked(vhost, state, version, holders)
+            except FlatrunError as error:
+                if spec.on_invalid == FAIL:
+                    raise
+                rejected[vhost.name] = error
+        todo = [vhost for vhost in todo if vhost.name not in rejected] if len(rejected) > held_back else []
+    return {name: each for name, each in rendered.items() if name not in rejected}, rejected
 
 
 def _checked(vhost: Vhost, state: State, version: Version, holders: guards.Holders) -> Rendered:

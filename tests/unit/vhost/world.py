@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.arguments import Options
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Unreachable
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused, Unreachable
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Plan
 from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Journal, Room
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.arguments import VHOST
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.guards import quarantined
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.htpasswd import PasswordFile
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.plan import anchor, plan
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.plan import Order, anchor, plan
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.room import report
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import Vhosts, parse
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import Files, State
 
 # Where a run may be killed: after the candidate was written, after the switch, after the signal.
-STAGED, SWITCHED, RELOADED = "staged", "switched", "reloaded"
+POINTS = STAGED, SWITCHED, RELOADED = "staged", "switched", "reloaded"
 
 
 class Killed(Exception):
@@ -29,13 +30,21 @@ class Killed(Exception):
 
 @dataclass
 class Server:
-    """``state`` is what is on disk; what nginx answers with is the release it was last told of."""
+    """``state`` is what is on disk; what nginx answers with is the release it was last told of.
+
+    One that ``is_stuck`` reads nothing again, whatever it is told.
+    """
 
     state: State
     killed_at: str = ""
+    is_stuck: bool = False
+    attempts: int = 0
     reloads: int = 0
     switches: list[str] = field(default_factory=list)
     past: list[Files] = field(default_factory=list)
+
+    def copy(self) -> Server:
+        return Server(self.state, past=list(self.past))
 
     def observe(self) -> State:
         former = next((files for files in reversed(self.past) if files != self.state.files), None)
@@ -45,19 +54,34 @@ class Server:
     def hold(self) -> Iterator[None]:
         yield
 
+    def would_have(self, order: Order) -> Files:
+        return Files(dict(order.texts), {path: _text(content) for path, content in order.extras.items()})
+
+    def take(self, order: Order, without: str = "") -> None:
+        """A new release with these files, less one that stays as it was."""
+        files, former = self.would_have(order), self.state.files
+        for new, old in ((files.texts, former.texts), (files.extras, former.extras)):
+            assert isinstance(new, dict)
+            new.pop(without, None)
+            new.update({without: old[without]} if without in old else {})
+        self.past.append(former)
+        release = f"{int(self.state.release or 0) + 1:06d}"
+        self.state = replace(self.state, release=release, files=files)
+        self.switches.append(release)
+
     def apply(self, plan: Plan, done: Journal) -> None:
         if plan.unreached:
             raise Unreachable("it does not exist", "container")
-        last = plan.actions[-1]
+        last, before = plan.actions[-1], self.state
         if last.verb == "release":
             self._die(STAGED)
-            release = f"{int(self.state.release or 0) + 1:06d}"
-            extras = {path: _text(content) for path, content in last.detail.extras.items()}
-            self.past.append(self.state.files)
-            self.state = replace(self.state, release=release, files=Files(dict(last.detail.texts), extras))
-            self.switches.append(release)
+            self.take(last.detail)
             self._die(SWITCHED)
         if self.state.running:
+            self.attempts += 1
+            if self.is_stuck:
+                self.state = before
+                raise Refused("nginx serves the former release after its reload", "container")
             self.state = replace(self.state, served=self.state.release)
             self.reloads += 1
         self._die(RELOADED)
@@ -73,8 +97,13 @@ class Server:
             raise Killed
 
 
+@cache
+def _hashed(content: PasswordFile) -> str:
+    return content.text(lambda: "salt")
+
+
 def _text(content: str | PasswordFile) -> str:
-    return content if isinstance(content, str) else content.text(lambda: "salt")
+    return content if isinstance(content, str) else _hashed(content)
 
 
 def room(server: Server) -> Room[Vhosts, State]:
