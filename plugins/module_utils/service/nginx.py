@@ -67,7 +67,7 @@ server {
     location ^~ /.well-known/acme-challenge/ {
         root /var/www/acme;
         default_type text/plain;
-        try_files $uri =404;
+        log_not_found off;
     }
 }
 """

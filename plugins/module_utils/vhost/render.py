@@ -15,14 +15,20 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog impo
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import shared, tls, tree
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.access import BasicAuth
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.handling import Handling
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render_location import LocationPen, limits, said
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render_location import (
+    MISSPELLED,
+    PAGES,
+    LocationPen,
+    limits,
+    said,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import CHALLENGES, Location, Vhost
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import Tls
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tree import Directive, block, line
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version
 
 _MARK = "# flatrun.infra "
-_PAGES = "/etc/nginx/current/pages"
+_PAGE_FILES = "/etc/nginx/current/pages"
 # Beside a text, who may enter: what becomes of that depends on the passwords that are there already.
 Extra = Union[str, BasicAuth]
 
@@ -88,7 +94,7 @@ class _Pen:
         yield from (line("listen", address) for address in ("80", "[::]:80"))
         yield from self._proxied(shared.PROXIED)
         yield line("server_name", *self.vhost.server_names)
-        inner = (line("root", ACME), line("default_type", "text/plain"), line("try_files", "$uri", "=404"))
+        inner = (line("root", ACME), line("default_type", "text/plain"), line("log_not_found", "off"))
         yield block("location", "^~", CHALLENGES, inner=inner)
         if self.vhost.tls and self.vhost.tls.redirect:
             yield from self._client()
@@ -137,6 +143,8 @@ class _Pen:
             yield self.location.write(Location("/", Handling()), None, headers)
         for index, location in enumerate(self.vhost.locations):
             yield self.location.write(location, index, headers)
+        if any(location.strip_prefix for location in self.vhost.locations):
+            yield block("location", "=", MISSPELLED, inner=[line("internal"), line("return", 400)])
         if self.vhost.handling.raw:
             yield tree.verbatim(self.vhost.handling.raw)
 
@@ -144,6 +152,6 @@ class _Pen:
         for code, page in self.vhost.error_pages:
             name = f"{self.vhost.name}:{code}.html"
             self.location.extras[f"pages/{name}"] = page
-            yield line("error_page", code, f"/.flatrun/{code}.html")
-            inner = (line("internal"), line("default_type", "text/html"), line("alias", f"{_PAGES}/{name}"))
-            yield block("location", "=", f"/.flatrun/{code}.html", inner=inner)
+            yield line("error_page", code, f"{PAGES}/{code}.html")
+            inner = (line("internal"), line("default_type", "text/html"), line("alias", f"{_PAGE_FILES}/{name}"))
+            yield block("location", "=", f"{PAGES}/{code}.html", inner=inner)

@@ -18,6 +18,9 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost.upstream impor
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version
 
 AUTH = "/etc/nginx/current/auth"
+# Below this path a vhost has what only nginx itself asks for.
+PAGES = "/.flatrun"
+MISSPELLED = f"{PAGES}/misspelled"
 Headers = tuple[tuple[str, str], ...]
 
 # Text that shrinks; pictures and archives are as small as they get.
@@ -108,13 +111,25 @@ class LocationPen:
         if handling.redirect:
             yield _redirect(handling.redirect)
         elif handling.root:
-            yield from _static(handling.root, location)
+            yield from self._static(handling.root, location)
         elif handling.upstream:
             where = "upstream" if index is None else f"locations[{index}].upstream"
             yield from self._pass(handling.upstream, location, f"{self.vhost.where}.{where}")
             yield line("proxy_http_version", "1.1")
             for name, value in self._request_headers(handling):
                 yield line("proxy_set_header", name, value)
+
+    def _static(self, static: Static, location: Location) -> Iterator[Directive]:
+        if location.strip_prefix:
+            yield line("alias", static.root.rstrip("/") + "/")
+        else:
+            yield line("root", static.root)
+        yield line("index", static.index)
+        if static.fallback:
+            # A location that says one has none of its server's pages, so it says them all.
+            pages = [(code, f"{PAGES}/{code}.html") for code, _page in self.vhost.error_pages if code != 404]
+            yield from (line("error_page", code, page) for code, page in pages)
+            yield from (line("error_page", 404, "=", static.fallback), line("log_not_found", "off"))
 
     def _pass(self, upstream: Upstream, location: Location, where: str) -> Iterator[Directive]:
         name, content = render_upstream(upstream, self.version, where)
@@ -159,21 +174,11 @@ def _rest(path: str) -> Iterator[Directive]:
     A client that spells the path itself in another way (``/x/../api/``) has made a mistake.
     """
     pattern = f"^{re.escape(path.rstrip('/'))}(?<flatrun_rest>/.*)$"
-    yield block("if", "($request_uri", "!~", f"{pattern})", inner=[line("return", 400)])
+    yield block("if", "($request_uri", "!~", f"{pattern})", inner=[line("rewrite", "^", MISSPELLED, "last")])
 
 
 def _redirect(redirect: Redirect) -> Directive:
     return line("return", redirect.code, redirect.to + ("$request_uri" if redirect.keep_path else ""))
-
-
-def _static(static: Static, location: Location) -> Iterator[Directive]:
-    if location.strip_prefix:
-        yield line("alias", static.root.rstrip("/") + "/")
-    else:
-        yield line("root", static.root)
-    yield line("index", static.index)
-    if static.fallback:
-        yield line("try_files", "$uri", "$uri/", static.fallback)
 
 
 def _switch(value: bool | None) -> str:
