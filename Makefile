@@ -53,7 +53,7 @@ images: engine ## Every service's image, from distribution packages.
 	@tests/setup/images
 
 bench: images ## Every figure about time, as ratios within one run: PARTS="start site calls", all by default.
-	@python tests/benchmarks/run.py $(PARTS)
+	@tests/setup/bench $(PARTS)
 
 build: venv ## The artifact that Galaxy distributes, in .cache/build.
 	@ansible-galaxy collection build --force --output-path .cache/build

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import sys
 
+import proxies
 import services
+import vhosts
 from harness import bench
 
-PARTS = {"start": services.start, "site": services.site, "calls": services.calls}
+PARTS = {
+    "start": services.start,
+    "site": services.site,
+    "calls": services.calls,
+    "vhosts": vhosts.vhosts,
+    "proxies": proxies.proxies,
+}
 
 
 def main() -> None:
