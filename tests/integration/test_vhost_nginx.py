@@ -67,7 +67,9 @@ class Site:
     def begin(self) -> None:
         if not docker("image", "ls", "--quiet", self.image):
             play = [str(Path(sys.executable).with_name("ansible-playbook")), "flatrun.infra.images", "-i", "localhost,"]
-            chosen = ["-c", "local", "-e", f"images_types=nginx:{self.line}"]
+            # The distribution's Python, which role images may install packages with.
+            chosen = ["-c", "local", "-e", "ansible_python_interpreter=/usr/bin/python3"]
+            chosen += ["-e", f"images_types=nginx:{self.line}"]
             collections = {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections")}
             subprocess.run([*play, *chosen], check=True, capture_output=True, env={**os.environ, **collections})
         ports = [f"127.0.0.1:{self.port}:80", f"127.0.0.1:{self.tls_port}:443"]
