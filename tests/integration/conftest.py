@@ -22,6 +22,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.flatrun.infra.tests.integration import databases
+
+# Fixtures, found by their names.
+server, servers = databases.server, databases.servers
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

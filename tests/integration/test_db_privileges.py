@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import Any
 
-import psycopg2
-import pymysql
 import pytest
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
-from ansible_collections.flatrun.infra.plugins.module_utils.database.arguments import DB
-from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint, locate
-from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import connection
-from ansible_collections.flatrun.infra.tests.integration import test_db_random
-from ansible_collections.flatrun.infra.tests.integration.test_db_random import filled, run
+from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server
 
-# A fixture, found by its name.
-servers = test_db_random.servers
+pytestmark = GROUP
 
 
 def user(name: str, **more: Any) -> dict[str, Any]:
@@ -135,38 +127,18 @@ REFUSED = {
 }
 
 
-def prepare(endpoint: Endpoint, statements: tuple[str, ...]) -> None:
-    password = endpoint.passwords[0].reveal()
-    at = {"host": endpoint.host, "port": endpoint.port, "user": endpoint.user}
-    if endpoint.engine == "postgresql":
-        opened = psycopg2.connect(dbname="d_1", password=password, **at)
-        opened.autocommit = True
-    else:
-        opened = pymysql.connect(database="d_1", password=password.encode(), **at)
-    with closing(opened), opened.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-
-
-@pytest.mark.parametrize("engine", ["mysql", "mariadb", "postgresql"])
-def test_every_step_is_foreseen_and_done_once(
-    engine: str,
-    servers: dict[str, dict[str, str]],
-) -> None:
-    server = servers[engine]
-    family = "postgresql" if engine == "postgresql" else "mysql"
-    endpoint = locate(connection(filled(DB.options, server)))
-    assert isinstance(endpoint, Endpoint)
-    for number, step in enumerate(POSTGRESQL_STEPS if engine == "postgresql" else MYSQL_STEPS):
-        foreseen = run(server, step, check_mode=True)
-        done = run(server, step)
+def test_every_step_is_foreseen_and_done_once(server: Server) -> None:
+    family = "postgresql" if server.is_postgresql else "mysql"
+    for number, step in enumerate(POSTGRESQL_STEPS if server.is_postgresql else MYSQL_STEPS):
+        foreseen = server.run(step, check_mode=True)
+        done = server.run(step)
         assert done, step
         assert done.diff() == foreseen.diff(), step
-        again = run(server, step)
+        again = server.run(step)
         assert not again, (step, again.actions)
         if number == 0:
-            prepare(endpoint, INSIDE[family])
+            server.say(*INSIDE[family], database="d_1")
             for task, says in REFUSED[family]:
                 with pytest.raises(FlatrunError) as refusal:
-                    run(server, task)
+                    server.run(task)
                 assert says in refusal.value.sentence()

@@ -6,26 +6,15 @@ FLATRUN_TEST_EXAMPLES says how many states are tried on each engine; the seed is
 from __future__ import annotations
 
 import os
-import secrets
-import subprocess
-from collections.abc import Iterator
-from copy import deepcopy
 from typing import Any
 
 import psycopg2
 import pymysql
-import pytest
-from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Walk, walk
-from ansible_collections.flatrun.infra.plugins.module_utils.database.arguments import DB
-from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint, locate
-from ansible_collections.flatrun.infra.plugins.module_utils.database.room import ROOM
-from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import connection
-from ansible_collections.flatrun.infra.plugins.module_utils.service.arguments import INFRA
-from ansible_collections.flatrun.infra.plugins.module_utils.service.room import ROOM as INFRA_ROOM
+from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-ENGINES = ("mysql", "mariadb", "postgresql")
+pytestmark = GROUP
 EXAMPLES = int(os.environ.get("FLATRUN_TEST_EXAMPLES", "8"))
 # Wildcards, quotes, comment signs, what looks like another account, a reserved word, composed and decomposed.
 USERS = ("a_p", "o'r\"i`g\\", "-- x;@%", "select", "é", "e\u0301")
@@ -34,45 +23,11 @@ PASSWORDS = ("pl4in-enough", "q'u\"o`t\\e;-- $x %s {{ y }}", " ", "pässwörd \u
 PRIVILEGES = {
     "mysql": ("SELECT", "INSERT", "CREATE TEMPORARY TABLES", "ALL"),
     "mariadb": ("SELECT", "INSERT", "CREATE TEMPORARY TABLES", "ALL"),
-    "postgresql": ("CONNECT", "ALL"),
+    "postgresql": ("CONNECT", "TEMPORARY", "CREATE", "ALL"),
 }
 
-
-def filled(options: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """As Ansible hands parameters over: each option with its default."""
-    found = {name: deepcopy(given.get(name, option.get("default"))) for name, option in options.items()}
-    for name, option in options.items():
-        if option.get("options") and found[name]:
-            found[name] = [filled(option["options"], entry) for entry in found[name]]
-    return found
-
-
-@pytest.fixture(scope="module")
-def servers(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str, str]]]:
-    """A server of each engine, by what a task needs to reach it."""
-    prefix = f"frt{secrets.token_hex(3)}"
-    # The folders above may be nobody else's to write, so it is none of pytest's.
-    root = f"/var/tmp/flatrun-test-{prefix}"
-    items = [
-        {
-            "name": engine,
-            "type": engine,
-            "container": f"{prefix}-{engine}",
-            "image": images[engine],
-            "networks": [prefix],
-        }
-        for engine in ENGINES
-    ]
-    os.mkdir(root, 0o755)
-    params = filled(INFRA.options, {"root_dir": root, "networks": [{"name": prefix}], "services": items})
-    try:
-        walk(INFRA_ROOM, INFRA_ROOM.parse(params), False, Walk())
-        yield {engine: {"container": f"{prefix}-{engine}", "root_dir": root} for engine in ENGINES}
-    finally:
-        names = [f"{prefix}-{engine}" for engine in ENGINES]
-        subprocess.run(["docker", "rm", "--force", *names], capture_output=True, check=False)
-        subprocess.run(["docker", "network", "rm", prefix], capture_output=True, check=False)
-        subprocess.run(["rm", "-rf", root], check=True)
+# MySQL's and MariaDB's numbers for a database, a table and a grant that one has no right to.
+MAY_NOT = (1044, 1142, 1410)
 
 
 def states(engine: str) -> st.SearchStrategy[dict[str, Any]]:
@@ -114,68 +69,105 @@ def states(engine: str) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def run(server: dict[str, str], task: dict[str, Any], check_mode: bool = False) -> Any:
-    course: Walk[Any] = Walk()
-    walk(ROOM, ROOM.parse(filled(DB.options, {**server, **task})), check_mode, course)
-    return course.plan
+def tries(server: Server, place: str) -> dict[str, str]:
+    """A statement for each privilege, which works for those who have it, and leaves nothing behind."""
+    if server.is_postgresql:
+        quoted = '"' + place.replace('"', '""') + '"'
+        return {
+            "CONNECT": "SELECT 1",
+            "TEMPORARY": "CREATE TEMPORARY TABLE tried (n int)",
+            "CREATE": "CREATE SCHEMA tried",
+            "OPTION": f"GRANT CONNECT ON DATABASE {quoted} TO pg_monitor",
+        }
+    pattern = place.replace("`", "``").replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
+    return {
+        "SELECT": "SELECT n FROM tried",
+        "INSERT": "INSERT INTO tried VALUES (1)",
+        "DELETE": "DELETE FROM tried",
+        "CREATE TEMPORARY TABLES": "CREATE TEMPORARY TABLE tried_too (n int)",
+        # To oneself, of what one has, so that nothing changes.
+        "OPTION": f"GRANT {{}} ON `{pattern}`.* TO CURRENT_USER()",
+    }
 
 
-def may_enter(endpoint: Endpoint, user: str, password: str, database: str) -> bool | None:
-    """Whether the user gets into the database; None where the password isn't even taken."""
+def works(server: Server, opened: Any, statement: str) -> bool:
+    """Whether the server does it. PostgreSQL only warns of a grant without effect."""
+    cursor = opened.cursor()
     try:
-        if endpoint.engine == "postgresql":
-            psycopg2.connect(
-                host=endpoint.host, port=endpoint.port, user=user, password=password, dbname=database or "postgres"
-            ).close()
-        else:
-            pymysql.connect(
-                host=endpoint.host,
-                port=endpoint.port,
-                user=user,
-                password=password.encode(),
-                database=database or None,
-                charset="utf8mb4",
-            ).close()
-    except psycopg2.OperationalError as error:
-        return None if "authentication failed" in str(error) else False
-    except pymysql.err.OperationalError as error:
-        return None if error.args[0] == 1045 else False
-    return True
+        if server.is_postgresql:
+            opened.notices.clear()
+            cursor.execute("BEGIN")
+        cursor.execute(statement)
+    except (psycopg2.errors.InsufficientPrivilege, pymysql.err.OperationalError, pymysql.err.ProgrammingError) as error:
+        if error.args[0] not in MAY_NOT and not server.is_postgresql:
+            raise
+        return False
+    else:
+        return not (server.is_postgresql and opened.notices)
+    finally:
+        if server.is_postgresql:
+            cursor.execute("ROLLBACK")
+        cursor.close()
 
 
-def hold_what_users_feel(endpoint: Endpoint, task: dict[str, Any]) -> None:
+def asked_for(server: Server, task: dict[str, Any], name: str, place: dict[str, Any]) -> set[str]:
+    """What a user is to be able to do in a database."""
+    possible = {*tries(server, place["name"])}
+    owner = [("ALL", server.is_postgresql)] if place["owner"] == name else []
+    given = owner + [
+        (privilege, grant["grant_option"])
+        for grant in task["grants"]
+        if (grant["user"], grant["database"]) == (name, place["name"])
+        for privilege in grant["privileges"]
+    ]
+    can: set[str] = set()
+    for privilege, _option in given:
+        can |= possible - {"OPTION"} if privilege == "ALL" else {privilege}
+    # PostgreSQL's option is a privilege's own, MySQL's is one for all that is held on a database.
+    optional = [privilege for privilege, option in given if option]
+    on = {"CONNECT", "ALL"} & {*optional} if server.is_postgresql else {*optional}
+    return can | ({"OPTION"} if on else set())
+
+
+def hold_what_users_feel(server: Server, task: dict[str, Any]) -> None:
     databases = [each for each in task["databases"] if each.get("state") != "absent"]
+    for each in [] if server.is_postgresql else databases:
+        quoted = each["name"].replace("`", "``")
+        server.say(f"CREATE TABLE IF NOT EXISTS `{quoted}`.tried (n int)")
     for user in task["users"]:
-        name = user["name"]
+        name, password = user["name"], user.get("password", "")
         if user.get("state") == "absent":
-            assert all(may_enter(endpoint, name, password, "") is None for password in PASSWORDS)
+            assert all(server.may_enter(name, each) is None for each in PASSWORDS)
             continue
-        assert may_enter(endpoint, name, user["password"], "") is True, user
-        assert may_enter(endpoint, name, user["password"] + "x", "") is None, user
-        for database in databases:
-            place = database["name"]
-            granted = any(
-                (each["user"], each["database"]) == (name, place) and each["privileges"] for each in task["grants"]
-            )
-            expected = granted or database["owner"] == name
-            assert may_enter(endpoint, name, user["password"], place) is expected, (name, place, task)
+        assert server.may_enter(name, password) is True, user
+        assert server.may_enter(name, password + "x") is None, user
+        for place in databases:
+            expected = asked_for(server, task, name, place)
+            assert server.may_enter(name, password, place["name"]) is bool(expected), (name, place, task)
+            if expected:
+                assert can_do(server, user, place["name"], expected) == expected, (name, place, task)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_random_states(engine: str, servers: dict[str, dict[str, str]]) -> None:
-    server = servers[engine]
-    endpoint = locate(connection(filled(DB.options, server)))
-    assert isinstance(endpoint, Endpoint)
+def can_do(server: Server, user: dict[str, Any], place: str, expected: set[str]) -> set[str]:
+    with server.opened(user["name"], user["password"], place) as opened:
+        held = min(expected - {"OPTION"})
+        return {
+            privilege
+            for privilege, statement in tries(server, place).items()
+            if works(server, opened, statement.format(held) if privilege == "OPTION" else statement)
+        }
 
+
+def test_random_states(server: Server) -> None:
     @seed(20260131)
     @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-    @given(states(engine))
+    @given(states(server.engine))
     def reach(task: dict[str, Any]) -> None:
-        foreseen = run(server, task, check_mode=True)
-        done = run(server, task)
+        foreseen = server.run(task, check_mode=True)
+        done = server.run(task)
         assert done.diff() == foreseen.diff()
-        again = run(server, task)
+        again = server.run(task)
         assert not again, again.actions
-        hold_what_users_feel(endpoint, task)
+        hold_what_users_feel(server, task)
 
     reach()

@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
-from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Plan
+from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action, Plan
 from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Journal
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_text as text
 from ansible_collections.flatrun.infra.plugins.module_utils.database import passwords
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Credential, Statement
+from ansible_collections.flatrun.infra.plugins.module_utils.database.doubt import resolve
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import State
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_observe import Observer
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_session import Session
@@ -27,16 +28,16 @@ class MySQLWorld:
     """Observes, and does one statement after the other: the server commits each of them by itself."""
 
     def __init__(self, session: Session, task: Task) -> None:
-        self.session = session
+        self.session, self.task = session, task
         self.observer = Observer(session, task)
 
     def observe(self) -> State:
         return self.observer.look()
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
+    def hold(self, patience: int = _PATIENCE) -> Iterator[None]:
         """The server's own lock, for two runs may come from two hosts; it goes with the connection."""
-        taken = self.session.rows("SELECT GET_LOCK(%s, %s) AS taken", (_LOCK, _PATIENCE))[0]["taken"]
+        taken = self.session.rows("SELECT GET_LOCK(%s, %s) AS taken", (_LOCK, patience))[0]["taken"]
         if not taken:
             raise Refused("another run is at work on it", self.session.endpoint.where, "Wait, then run again.")
         try:
@@ -49,14 +50,25 @@ class MySQLWorld:
         work = [(action, text.render(action.detail, self.observer.mariadb)) for action in plan.actions]
         kept = self._digests([statement for _action, statements in work for statement in statements])
         for action, statements in work:
-            for statement in statements:
-                try:
-                    self.session.run(self._text(statement, kept))
-                except Refused as error:
-                    raise Refused(error.what, action.target, error.do) from None
-                except FlatrunError as error:
-                    raise type(error)(error.what, f"{action.target} at {error.where}", error.do) from None
+            try:
+                self._do(action, statements, kept)
+            except FlatrunError as error:
+                raise resolve(error, [action], self.task, self._anew, done) from None
             done(action)
+
+    def _do(self, action: Action, statements: Sequence[Statement], kept: Mapping[Credential, bytes]) -> None:
+        for statement in statements:
+            try:
+                self.session.run(self._text(statement, kept))
+            except Refused as error:
+                raise Refused(error.what, action.target, error.do) from None
+            except FlatrunError as error:
+                raise type(error)(error.what, f"{action.target} at {error.where}", error.do) from None
+
+    @contextmanager
+    def _anew(self) -> Iterator[MySQLWorld]:
+        with closing(Session(self.session.endpoint)) as session:
+            yield MySQLWorld(session, self.task)
 
     def _digests(self, statements: list[Statement]) -> dict[Credential, bytes]:
         """What the server is to keep of each password, made all at once, for that is what takes time."""

@@ -16,9 +16,11 @@ import re
 import secrets
 import string
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from multiprocessing import get_context
-from typing import Callable, TypeVar
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any, Callable, TypeVar
 
 from ansible_collections.flatrun.infra.plugins.module_utils.database import ed25519, saslprep
 
@@ -144,12 +146,44 @@ def matches_mysql(work: Sequence[tuple[str, bytes, bytes]]) -> list[bool | None]
 
 
 def side_by_side(compute: Callable[[Work], Result], work: Sequence[Work]) -> list[Result]:
-    """Compute in one process for each processor. They are forked: one that is started anew can't import a payload."""
+    """Compute in one process for each processor. They are forked: one that is started anew can't import a payload.
+
+    None of them waits for work, so that they end by themselves where this one is killed, and take the passwords along.
+    """
     processors = len(os.sched_getaffinity(0))
     if len(work) < _WORTH_FORKING or processors < 2:
         return [compute(each) for each in work]
-    with ProcessPoolExecutor(processors, mp_context=get_context("fork")) as pool:
-        return list(pool.map(compute, work, chunksize=len(work) // (processors * 2) + 1))
+    shares = [work[number::processors] for number in range(processors)]
+    forked = [_fork(compute, share) for share in shares[1:]]
+    results: list[Any] = [None] * len(work)
+    results[::processors] = [compute(each) for each in shares[0]]
+    for number, (receiver, process) in enumerate(forked, 1):
+        with receiver:
+            try:
+                results[number::processors] = receiver.recv()
+            except EOFError:
+                # Killed, most likely for want of memory.
+                results[number::processors] = [compute(each) for each in shares[number]]
+        process.join()
+    return results
+
+
+def _fork(compute: Callable[[Work], Result], share: Sequence[Work]) -> tuple[Connection, BaseProcess]:
+    context = get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send_results, args=(compute, share, receiver, sender), daemon=True)
+    process.start()
+    sender.close()
+    return receiver, process
+
+
+def _send_results(
+    compute: Callable[[Work], Result], share: Sequence[Work], receiver: Connection, sender: Connection
+) -> None:
+    # As long as this end were open too, nothing would tell that nobody is there any more.
+    receiver.close()
+    with suppress(BrokenPipeError), sender:
+        sender.send([compute(each) for each in share])
 
 
 def _make_scram(password: str) -> bytes:

@@ -23,6 +23,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.change impo
     DropDatabase,
     Statement,
 )
+from ansible_collections.flatrun.infra.plugins.module_utils.database.doubt import resolve
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import State
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_observe import Observer
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_session import Session
@@ -30,7 +31,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import
 
 # Any number will do, as long as it is always the same.
 _LOCK = 0x666C617472756E
-_PATIENCE = "60s"
+_PATIENCE = 60
 # What two that grant at once do to each other; the loser's transaction is gone, and can be done anew.
 _COLLISIONS = ("tuple concurrently updated", "deadlock detected", "could not serialize access")
 _ATTEMPTS = 10
@@ -50,9 +51,9 @@ class PostgreSQLWorld:
         return self.observer.look()
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
+    def hold(self, patience: int = _PATIENCE) -> Iterator[None]:
         """The server's own lock, for two runs may come from two hosts; it goes with the connection."""
-        self.session.run(f"SET lock_timeout = '{_PATIENCE}'")
+        self.session.run(f"SET lock_timeout = '{patience}s'")
         try:
             self.session.run(f"SELECT pg_advisory_lock({_LOCK})")
         except Refused:
@@ -69,16 +70,32 @@ class PostgreSQLWorld:
         work = [(action, text.render(action.detail)) for action in plan.actions]
         digests = self._digests([statement for _action, statements in work for statement in statements])
         for place, some in groupby(work, _place):
+            told: list[Action] = []
             group = list(some)
-            if place == _SIDE_BY_SIDE:
-                self._side_by_side(group, digests, done)
-            elif place == _STEP_BY_STEP:
-                self._step_by_step(group, digests, done)
-            elif place:
-                with closing(Session(self.session.endpoint, place)) as session:
-                    _together(session, group, digests, done)
-            else:
-                _together(self.session, group, digests, done)
+            try:
+                self._group(place, group, digests, told.append)
+            except FlatrunError as error:
+                doubtful = [action for action, _statements in group if action not in told]
+                raise resolve(error, doubtful, self.task, self._anew, told.append) from None
+            finally:
+                for action in told:
+                    done(action)
+
+    def _group(self, place: str, group: Sequence[Work], digests: Digests, done: Journal) -> None:
+        if place == _SIDE_BY_SIDE:
+            self._side_by_side(group, digests, done)
+        elif place == _STEP_BY_STEP:
+            self._step_by_step(group, digests, done)
+        elif place:
+            with closing(Session(self.session.endpoint, place)) as session:
+                _together(session, group, digests, done)
+        else:
+            _together(self.session, group, digests, done)
+
+    @contextmanager
+    def _anew(self) -> Iterator[PostgreSQLWorld]:
+        with closing(Session(self.session.endpoint)) as session:
+            yield PostgreSQLWorld(session, self.task)
 
     def _side_by_side(self, group: Sequence[Work], digests: Digests, done: Journal) -> None:
         """Databases are made of files, and several at once are made faster; nothing else is done beside that."""

@@ -1,0 +1,180 @@
+"""Runs that are killed, or whose connection breaks, at a statement: what was done is told, and the next run converges.
+
+A sample of the points is tried, spread over all of them. FLATRUN_TEST_POINTS says how many for each server and fault,
+"all" for all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
+from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Walk, failure, walk
+from ansible_collections.flatrun.infra.plugins.module_utils.database.arguments import DB
+from ansible_collections.flatrun.infra.plugins.module_utils.database.room import ROOM
+from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server, filled, steps
+from ansible_collections.flatrun.infra.tests.integration.wire import AFTER, BEFORE, SENT, Point, Wire, writes
+
+pytestmark = GROUP
+POINTS = os.environ.get("FLATRUN_TEST_POINTS", "4")
+Task = dict[str, Any]
+
+
+def tasks(postgresql: bool) -> tuple[Task, Task, Task]:
+    """From nothing to something, from there to something else, and away with all of it."""
+    grant = {"user": "cut_b", "database": "cut_1"}
+    first: Task = {
+        "databases": [{"name": "cut_1", "owner": "cut_a"}, {"name": "cut%2"}, {"name": "cut_3", "owner": "cut_c"}],
+        "users": [
+            {"name": "cut_a", "password": "first of a"},
+            {"name": "cut_b", "password": "first of b"},
+            {"name": "cut_c", "password": "first of c"},
+            {"name": "cut_r", "attributes": ["ROLE"]},
+        ],
+        "grants": [
+            {**grant, "privileges": ["CONNECT"] if postgresql else ["SELECT", "INSERT"], "grant_option": True},
+            {"user": "cut_b", "object_type": "role", "objects": ["cut_r"]},
+            {"user": "cut_r", "database": "cut%2", "privileges": ["ALL"]},
+        ],
+    }
+    if postgresql:
+        first["grants"].append({"user": "cut_r", "object_type": "schema", "database": "cut_1", "privileges": ["USAGE"]})
+    second: Task = {
+        "databases": [
+            {"name": "cut_1", "owner": "cut_b", **({"connection_limit": 7} if postgresql else {"encoding": "latin1"})},
+            {"name": "cut%2"},
+            {"name": "cut_3", "state": "absent"},
+            {"name": "cut_4", "owner": "cut_d"},
+        ],
+        "users": [
+            {"name": "cut_a", "password": "second of a"},
+            {"name": "cut_b", "password": "first of b", "limits": {"max_user_connections": 9}},
+            {"name": "cut_c", "state": "absent"},
+            {"name": "cut_d", "password": "first of d"},
+        ],
+        "grants": [
+            {**grant, "privileges": ["TEMPORARY"] if postgresql else ["DELETE"]},
+            {"user": "cut_r", "database": "cut_4", "privileges": ["ALL"], "grant_option": True},
+            {"user": "cut_a", "database": "cut_4", "privileges": ["ALL"], "state": "absent"},
+        ],
+        "grants_mode": "exclusive",
+    }
+    gone = {"state": "absent", "force": True}
+    last: Task = {
+        "databases": [{"name": name, **gone} for name in ("cut_1", "cut%2", "cut_3", "cut_4")],
+        "users": [{"name": f"cut_{letter}", **gone} for letter in "abcd"]
+        + [{"name": "cut_r", "attributes": ["ROLE"], **gone}],
+    }
+    return first, second, last
+
+
+class Course:
+    """The three tasks one after the other; any of them may be the one that is interrupted."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.tasks = tasks(server.is_postgresql)
+
+    def before(self, number: int) -> None:
+        """Everything as it is when the task is begun."""
+        self.server.run(self.tasks[2])
+        for task in self.tasks[:number]:
+            self.server.run(task)
+
+    def statements(self, number: int) -> list[str]:
+        """What the task sends, and then it is done."""
+        self.before(number)
+        with Wire(self.server) as wire:
+            undisturbed(self.server, wire, self.tasks[number])
+        return wire.statements
+
+    def end(self, number: int) -> None:
+        """Those who are to be there get in by their passwords, and those who aren't don't."""
+        self.server.settle(self.tasks[number])
+        for user in self.tasks[number]["users"]:
+            if user.get("password"):
+                assert self.server.may_enter(user["name"], user["password"]) is True, user
+                assert self.server.may_enter(user["name"], "another") is None, user
+            elif user.get("state") == "absent":
+                assert self.server.may_enter(user["name"], f"first of {user['name'][-1]}") is None, user
+
+
+def undisturbed(server: Server, wire: Wire, task: Task) -> None:
+    walk(ROOM, ROOM.parse(filled(DB.options, {**server.through(wire.port), **task})), False, Walk())
+
+
+def spread(points: Sequence[tuple[int, Point]]) -> list[tuple[int, Point]]:
+    count = len(points) if POINTS == "all" else min(int(POINTS), len(points))
+    return [points[(2 * index + 1) * len(points) // (2 * count)] for index in range(count)]
+
+
+@pytest.fixture
+def course(server: Server) -> Course:
+    made = Course(server)
+    yield made
+    server.run(made.tasks[2])
+
+
+def test_killed_at_a_statement(server: Server, course: Course) -> None:
+    points = []
+    for number in range(len(course.tasks)):
+        count = sum(map(writes, course.statements(number)))
+        points += [(number, Point(k, when)) for k in range(1, count + 1) for when in (SENT, AFTER)]
+    for number, point in spread(points):
+        course.before(number)
+        with Wire(server, point) as wire:
+            process = server.start(server.through(wire.port), course.tasks[number])
+            wire.fault = process.kill
+            output, errors = process.communicate(timeout=300)
+        assert wire.struck, (number, point, output, errors)
+        assert process.returncode == -9, (number, point, output, errors)
+        course.end(number)
+
+
+def test_connection_broken_at_a_statement(server: Server, course: Course) -> None:
+    points = []
+    for number in range(len(course.tasks)):
+        sent = course.statements(number)
+        # Letting the lock go is the last thing, and nobody misses the answer.
+        points += [
+            (number, Point(k, BEFORE, of_writes=False)) for k, each in enumerate(sent, 1) if "LOCK(" not in each.upper()
+        ]
+        points += [(number, Point(k, AFTER)) for k in range(1, sum(map(writes, sent)) + 1)]
+    for number, point in spread(points):
+        course.before(number)
+        task = course.tasks[number]
+        foreseen = steps(server.run(task, check_mode=True))
+        with Wire(server, point) as wire:
+            told = broken(server, wire, task)
+        left = steps(server.run(task, check_mode=True))
+        done = [(action["action"], action["target"]) for action in told["actions"]]
+        about = (number, str(point), wire.statements[-3:], told["msg"])
+        assert "connection" in told["msg"], about
+        assert "not known" not in told["msg"], about
+        assert told["changed"] is bool(done), about
+        # What was told is the truth: all that was done, and nothing that is still to be done.
+        assert sorted({*done, *left}) == sorted({*foreseen, *left}), about
+        assert not {*done} & {*left}, about
+        course.end(number)
+
+
+def test_connection_broken_for_good(server: Server, course: Course) -> None:
+    """Where nobody can look what became of a statement, that is said."""
+    course.before(0)
+    with Wire(server, Point(1, AFTER), cut=True) as wire:
+        told = broken(server, wire, course.tasks[0])
+    assert "whether this was done is not known" in told["msg"]
+    assert not told["changed"]
+    assert not told["actions"]
+    course.end(0)
+
+
+def broken(server: Server, wire: Wire, task: Task) -> dict[str, Any]:
+    """What the module returns, when the connection breaks under it."""
+    walked: Walk[Any] = Walk()
+    with pytest.raises(FlatrunError) as error:
+        walk(ROOM, ROOM.parse(filled(DB.options, {**server.through(wire.port), **task})), False, walked)
+    return failure(error.value, walked)
