@@ -67,7 +67,9 @@ options:
     default: prefer
     version_added: 0.1.0
   ca_cert:
-    description: File with the certificates of the authorities that the server's certificate is verified with.
+    description:
+      - File with the certificates of the authorities that the server's certificate is verified with, by
+        O(ssl_mode=verify-ca) and O(ssl_mode=verify-full), which need it.
     type: path
     version_added: 0.1.0
   check_hostname:
@@ -77,12 +79,27 @@ options:
     version_added: 0.1.0
   client_cert:
     description:
-      - File with the certificate to present to the database server, or with O(container) to the Docker engine.
+      - File with the certificate to present to the database server, over TLS. Needs O(client_key).
+      - It is never presented to the Docker engine, as it is by the other modules. That has O(docker_client_cert) here.
     type: path
     version_added: 0.1.0
   client_key:
     description: File with the key of O(client_cert).
     type: path
+    version_added: 0.1.0
+  docker_client_cert:
+    description: File with the certificate to present to the Docker engine. Needs O(docker_client_key).
+    type: path
+    version_added: 0.1.0
+  docker_client_key:
+    description: File with the key of O(docker_client_cert).
+    type: path
+    version_added: 0.1.0
+  timeout:
+    description: Seconds to wait for each answer of the Docker engine.
+    type: int
+    default: 60
+    aliases: [docker_timeout]
     version_added: 0.1.0
 requirements:
   - PyMySQL (C(python3-pymysql)) and C(python3-cryptography) for MySQL and MariaDB

@@ -66,7 +66,15 @@ options:
     default: 1000
     version_added: 0.1.0
   timeout:
-    description: Seconds that each statement may take, and to wait for each answer of the Docker engine.
+    description:
+      - Seconds that each statement may take. The server itself ends one that takes longer, and nothing of the
+        transaction is kept.
+      - How long to wait for the Docker engine is O(docker_timeout).
+    type: int
+    default: 60
+    version_added: 0.1.0
+  docker_timeout:
+    description: Seconds to wait for each answer of the Docker engine.
     type: int
     default: 60
     version_added: 0.1.0

@@ -28,7 +28,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import W
 from ansible_collections.flatrun.infra.plugins.module_utils.database.arguments import DB
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint, locate
 from ansible_collections.flatrun.infra.plugins.module_utils.database.room import ROOM
-from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import connection
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import connection
 from ansible_collections.flatrun.infra.plugins.module_utils.service.arguments import INFRA
 from ansible_collections.flatrun.infra.plugins.module_utils.service.room import ROOM as INFRA_ROOM
 from ansible_collections.flatrun.infra.tests.integration.faults.lab import PYTHON, ROOT, module_path

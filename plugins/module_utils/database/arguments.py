@@ -13,6 +13,10 @@ _PASSWORD = {"type": "raw", "no_log": True}
 
 MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"]
 
+# Here client_cert, client_key and the query's timeout are the database server's, so the engine's have another name.
+_ENGINES = {name: DOCKER.options[name] for name in ("client_cert", "client_key")}
+_TIMEOUT = {"timeout": {**DOCKER.options["timeout"], "aliases": ["docker_timeout"]}}
+
 CONNECTION = (
     Arguments(
         {
@@ -28,8 +32,10 @@ CONNECTION = (
             "ssl_mode": {"type": "str", "choices": MODES, "default": "prefer"},
             "ca_cert": {"type": "path"},
             "check_hostname": {"type": "bool", "default": True},
+            **{f"docker_{name}": option for name, option in _ENGINES.items()},
         },
         mutually_exclusive=(("container", "login_host", "login_unix_socket"),),
+        required_together=(("docker_client_cert", "docker_client_key"),),
     )
     .merge(ROOT_DIR)
     .merge(DOCKER)
@@ -79,40 +85,52 @@ _GRANT = {
     "state": _STATE,
 }
 
-DB = Arguments(
-    {
-        "databases": {"type": "list", "elements": "dict", "default": [], "options": _DATABASE},
-        "users": {"type": "list", "elements": "dict", "default": [], "options": _USER},
-        "grants": {"type": "list", "elements": "dict", "default": [], "options": _GRANT},
-        "grants_mode": {"type": "str", "choices": ["append", "exclusive", "subtract"], "default": "append"},
-        "workers": {"type": "int", "default": 4},
-    }
-).merge(CONNECTION)
+DB = (
+    Arguments(
+        {
+            "databases": {"type": "list", "elements": "dict", "default": [], "options": _DATABASE},
+            "users": {"type": "list", "elements": "dict", "default": [], "options": _USER},
+            "grants": {"type": "list", "elements": "dict", "default": [], "options": _GRANT},
+            "grants_mode": {"type": "str", "choices": ["append", "exclusive", "subtract"], "default": "append"},
+            "workers": {"type": "int", "default": 4},
+        }
+    )
+    .merge(CONNECTION)
+    .merge(Arguments(_TIMEOUT))
+)
 
-QUERY = Arguments(
-    {
-        "query": {"type": "raw", "required": True},
-        "positional_args": {"type": "list", "elements": "raw"},
-        "named_args": {"type": "dict"},
-        "database": {"type": "str"},
-        "read_only": {"type": "bool", "default": True},
-        "max_rows": {"type": "int", "default": 1000},
-    },
-    mutually_exclusive=(("positional_args", "named_args"),),
-).merge(CONNECTION)
-
-INFO = Arguments(
-    {
-        "gather": {
-            "type": "list",
-            "elements": "str",
-            "choices": ["version", "databases", "users", "grants", "tables"],
-            "default": ["version", "databases"],
+QUERY = (
+    Arguments(
+        {
+            "query": {"type": "raw", "required": True},
+            "positional_args": {"type": "list", "elements": "raw"},
+            "named_args": {"type": "dict"},
+            "database": {"type": "str"},
+            "read_only": {"type": "bool", "default": True},
+            "max_rows": {"type": "int", "default": 1000},
         },
-        "database": {"type": "str"},
-        "schema": {"type": "str", "default": "public"},
-        "table": {"type": "str"},
-        "limit": {"type": "int", "default": 100},
-        "offset": {"type": "int", "default": 0},
-    }
-).merge(CONNECTION)
+        mutually_exclusive=(("positional_args", "named_args"),),
+    )
+    .merge(CONNECTION)
+    .merge(Arguments({"timeout": {"type": "int", "default": 60}, "docker_timeout": DOCKER.options["timeout"]}))
+)
+
+INFO = (
+    Arguments(
+        {
+            "gather": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["version", "databases", "users", "grants", "tables"],
+                "default": ["version", "databases"],
+            },
+            "database": {"type": "str"},
+            "schema": {"type": "str", "default": "public"},
+            "table": {"type": "str"},
+            "limit": {"type": "int", "default": 100},
+            "offset": {"type": "int", "default": 0},
+        }
+    )
+    .merge(CONNECTION)
+    .merge(Arguments(_TIMEOUT))
+)

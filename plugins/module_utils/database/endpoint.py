@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, MYSQL, POSTGRESQL
-from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import Connection, Tls
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import Connection, Tls
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.home import NEXT, Home
@@ -41,8 +41,13 @@ class Endpoint:
 
 def locate(connection: Connection) -> Endpoint | str:
     """The server's endpoint, or in words why there is none yet."""
-    if connection.container:
-        return _in_container(connection)
+    found = _in_container(connection) if connection.container else _elsewhere(connection)
+    if connection.database and isinstance(found, Endpoint) and found.engine != POSTGRESQL:
+        raise InvalidParameter(f"is for PostgreSQL alone, and this is {found.engine}", "login_db", "Leave it out.")
+    return found
+
+
+def _elsewhere(connection: Connection) -> Endpoint:
     engine = connection.engine
     if not engine:
         raise InvalidParameter("is needed for a server that is not in a container of ours", "engine")

@@ -21,7 +21,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_query import Sql
 from ansible_collections.flatrun.infra.plugins.module_utils.database.query import plain, told
 from ansible_collections.flatrun.infra.plugins.module_utils.database.query_sessions import MySQLReader, PostgreSQLReader
-from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import connection
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import connection
 
 _MOST_ROWS = 10_000
 _TIMEOUT = 60

@@ -21,7 +21,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database import plan
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import locate
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import POSTGRESQL
 from ansible_collections.flatrun.infra.plugins.module_utils.database.query_sessions import MySQLReader, PostgreSQLReader
-from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import Connection, connection
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import Connection, connection
 
 _MOST_ROWS = 100_000
 Arguments = Union[tuple[Any, ...], Mapping[str, Any], None]

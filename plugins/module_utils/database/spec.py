@@ -14,6 +14,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import F
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret, parse_secret
 from ansible_collections.flatrun.infra.plugins.module_utils.database import spec_values as values
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import ROLE
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import Connection, connection
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_values import Privilege
 
 PRESENT, ABSENT = "present", "absent"
@@ -22,40 +23,6 @@ APPEND, EXCLUSIVE, SUBTRACT = "append", "exclusive", "subtract"
 # Kinds of targets that have neither a database nor, then, a place inside of one.
 SERVER_WIDE = ("server", "role")
 _MOST_WORKERS = 32
-
-
-@dataclass(frozen=True)
-class Tls:
-    """``mode`` in libpq's words; paths are on the host that the module runs on."""
-
-    mode: str = "prefer"
-    ca: str = ""
-    certificate: str = ""
-    key: str = ""
-    check_hostname: bool = True
-
-
-@dataclass(frozen=True)
-class Connection:
-    """How the server is reached; ``engine`` is empty where it is to be recognised."""
-
-    engine: str = ""
-    container: str = ""
-    host: str = ""
-    port: int = 0
-    socket: str = ""
-    user: str = ""
-    password: Secret | None = None
-    database: str = ""
-    timeout: int = 10
-    tls: Tls = Tls()
-    root_dir: str = "/srv/flatrun"
-    # The options of the connection to the Docker engine, as given.
-    docker: Mapping[str, Any] = field(default_factory=dict, compare=False)
-
-    def __str__(self) -> str:
-        place = f"{self.host}:{self.port}" if self.port else self.host
-        return f"container {self.container}" if self.container else f"server {self.socket or place}"
 
 
 @dataclass(frozen=True)
@@ -135,49 +102,6 @@ def parse(params: Mapping[str, Any]) -> Task:
     if not 1 <= task.workers <= _MOST_WORKERS:
         raise InvalidParameter(f"must be from 1 to {_MOST_WORKERS}", "workers")
     return task
-
-
-def connection(params: Mapping[str, Any]) -> Connection:
-    container, host, socket = (params.get(key) or "" for key in ("container", "login_host", "login_unix_socket"))
-    if not (container or host or socket):
-        raise InvalidParameter(
-            "it isn't said which server", "container", "Name its container, or login_host, or login_unix_socket."
-        )
-    password = params.get("login_password")
-    if params["connect_timeout"] < 1:
-        raise InvalidParameter("must be at least 1 second", "connect_timeout")
-    return Connection(
-        engine=params.get("engine") or "",
-        container=names.container_name(container, "container") if container else "",
-        host=names.text(host, "login_host") if host else "",
-        port=names.port(params["login_port"], "login_port") if params.get("login_port") else 0,
-        socket=names.absolute_path(socket, "login_unix_socket") if socket else "",
-        user=params.get("login_user") or "",
-        password=parse_secret(password, "login_password") if password is not None else None,
-        database=params.get("login_db") or "",
-        timeout=params["connect_timeout"],
-        tls=_tls(params),
-        root_dir=names.absolute_path(params["root_dir"], "root_dir"),
-        docker=dict(params),
-    )
-
-
-def _tls(params: Mapping[str, Any]) -> Tls:
-    # With a container, the certificate is the one for the engine.
-    keys = ("ca_cert",) if params.get("container") else ("ca_cert", "client_cert", "client_key")
-    paths = {key: names.absolute_path(params[key], key) for key in keys if params.get(key)}
-    mode = params["ssl_mode"]
-    if mode in ("verify-ca", "verify-full") and "ca_cert" not in paths:
-        raise InvalidParameter(
-            f"nothing can be verified with {mode} without it", "ca_cert", "Give the file of the authority."
-        )
-    return Tls(
-        mode,
-        paths.get("ca_cert", ""),
-        paths.get("client_cert", ""),
-        paths.get("client_key", ""),
-        bool(params["check_hostname"]),
-    )
 
 
 def _each(key: str, params: Mapping[str, Any], parse_one: Callable[[str, Mapping[str, Any]], Any]) -> tuple[Any, ...]:

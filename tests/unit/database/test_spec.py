@@ -1,0 +1,58 @@
+"""What is refused of a task before anything is looked at, and how a server is to be reached."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
+from ansible_collections.flatrun.infra.plugins.module_utils.database.arguments import DB, INFO, QUERY
+from ansible_collections.flatrun.infra.plugins.module_utils.database.query import parse as parse_query
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import connection
+
+ENGINE = {"client_cert": "/docker.pem", "client_key": "/docker.key"}
+CLIENT = {"client_cert": "/client.pem", "client_key": "/client.key"}
+OTHER = {f"docker_{name}": path for name, path in ENGINE.items()}
+
+
+def given(arguments: Any, **params: Any) -> dict[str, Any]:
+    defaults = {name: deepcopy(option.get("default")) for name, option in arguments.options.items()}
+    return {**defaults, "container": "db", **params}
+
+
+@pytest.mark.parametrize("arguments", [DB, INFO, QUERY], ids=["db", "info", "query"])
+def test_each_certificate_goes_where_it_is_meant(arguments: Any) -> None:
+    found = connection(given(arguments, **CLIENT, **OTHER, tls=True, ssl_mode="require"))
+    assert (found.tls.certificate, found.tls.key) == ("/client.pem", "/client.key")
+    assert {name: found.docker[name] for name in ENGINE} == ENGINE
+
+
+def test_no_certificate_of_the_server_goes_to_the_engine() -> None:
+    found = connection(given(DB, **CLIENT))
+    assert (found.docker["client_cert"], found.docker["client_key"]) == (None, None)
+
+
+def test_a_query_and_the_engine_have_a_time_each() -> None:
+    found = parse_query(given(QUERY, query="SELECT 1", timeout=5, docker_timeout=7))
+    assert (found.timeout, found.connection.docker["timeout"]) == (5, 7)
+    assert connection(given(DB, timeout=9)).docker["timeout"] == 9
+
+
+@pytest.mark.parametrize(
+    ("params", "says"),
+    [
+        ({"container": None}, "container: it isn't said which server"),
+        ({**CLIENT, "tls": True}, "docker_client_cert: is needed"),
+        ({**CLIENT, "validate_certs": True}, "docker_client_cert: is needed"),
+        ({**CLIENT, "ssl_mode": "disable"}, "client_cert: is presented over TLS alone"),
+        ({"ca_cert": "/ca.pem"}, "ca_cert: nothing is verified with ssl_mode prefer"),
+        ({"ca_cert": "/ca.pem", "ssl_mode": "require"}, "ca_cert: nothing is verified with ssl_mode require"),
+        ({"ssl_mode": "verify-full"}, "ca_cert: nothing can be verified"),
+        ({"connect_timeout": 0}, "connect_timeout: must be at least 1"),
+    ],
+)
+def test_a_connection_that_makes_no_sense_is_refused(params: dict[str, Any], says: str) -> None:
+    with pytest.raises(FlatrunError) as refusal:
+        connection(given(DB, **params))
+    assert refusal.value.sentence().startswith(says)
