@@ -64,8 +64,10 @@ def oldest() -> Path:
 def installed(artifact: Path, tmp_path: Path) -> Path:
     """Where the artifact was installed by an ansible-galaxy that has no network; its dependencies are at hand."""
     offline = ["unshare", "--net", commands(Path()) / "ansible-galaxy", "collection", "install", artifact, "--offline"]
-    run(*offline, "--collections-path", tmp_path / "collections", ANSIBLE_HOME=str(tmp_path / "home"))
-    return tmp_path / "collections"
+    there = tmp_path / "collections"
+    # Where the checkout is in sight, it counts as installed already.
+    run(*offline, "--collections-path", there, ANSIBLE_COLLECTIONS_PATH=str(there), ANSIBLE_HOME=str(tmp_path / "home"))
+    return there
 
 
 @pytest.fixture

@@ -21,6 +21,9 @@ _MYSQL_UNUSABLE = 1396
 # The second is what a server says whose first start was cut short before it let anybody in.
 _POSTGRESQL_DENIED = ("authentication failed", "no pg_hba.conf entry")
 
+# The second is what a server without a password says to any; older clients take neither for a failed login.
+_REDIS_DENIED = ("WRONGPASS", "without any password configured")
+
 
 class Denied(FlatrunError):
     """The server answered, and does not take the password."""
@@ -137,7 +140,7 @@ def _redis(account: Account) -> Any:
     except redis.exceptions.AuthenticationError as error:
         raise Denied(str(error)) from None
     except redis.exceptions.ResponseError as error:
-        raise (Denied if "WRONGPASS" in str(error) else Unreachable)(str(error)) from None
+        raise (Denied if any(words in str(error) for words in _REDIS_DENIED) else Unreachable)(str(error)) from None
     except (redis.exceptions.RedisError, OSError) as error:
         raise Unreachable(str(error)) from None
     return client
