@@ -102,4 +102,4 @@ def _service(spec: Infra, service: Service, found: Found) -> Iterator[Action]:
         guards.there(service, found)
         if found.container:
             yield from steps.renamed(service, found, target)
-            yield from steps.running(service, found, found.container, target)
+            yield from steps.running(service, found, found.container, target, spec.wait)

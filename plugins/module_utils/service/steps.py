@@ -64,7 +64,7 @@ def whole(spec: Infra, service: Service, kind: ServiceType, found: Found, target
     if found.image is None or found.image.newer:
         why = "it is not at hand" if found.image is None else "the registry has a newer one"
         yield Action("pull", f"image {service.image}", why, service.name, after={"image": service.image}, detail=order)
-    yield from _container(order, container, target)
+    yield from _container(order, container, target, spec.wait)
     yield from _password(order, kind, target)
 
 
@@ -147,7 +147,7 @@ def _texts(files: Mapping[str, str], names: Sequence[str]) -> str | None:
     return "\n".join(f"# {name}\n{files[name].rstrip()}" for name in names if name in files) or None
 
 
-def _container(order: Order, container: Container | None, target: str) -> Iterator[Action]:
+def _container(order: Order, container: Container | None, target: str, waited: bool) -> Iterator[Action]:
     service, found = order.service, order.found
     if container is None:
         yield Action("create", target, "it does not exist", service.name, after=_shown(order), detail=order)
@@ -164,7 +164,7 @@ def _container(order: Order, container: Container | None, target: str) -> Iterat
     else:
         missing = [network for network in service.networks if network not in container.networks]
         yield from _networks(order, missing, target)
-        yield from running(service, found, container, target, bool(missing))
+        yield from running(service, found, container, target, waited, bool(missing))
 
 
 def _replacement(order: Order, container: Container, target: str) -> Action:
@@ -211,9 +211,12 @@ def _networks(order: Order, missing: Sequence[str], target: str) -> Iterator[Act
 
 
 def running(
-    service: Service, found: Found, container: Container, target: str, mended: bool = False
+    service: Service, found: Found, container: Container, target: str, waited: bool, mended: bool = False
 ) -> Iterator[Action]:
-    """Start, stop, restart or wake a container that is otherwise as asked; ``mended`` if it is put right before."""
+    """Start, stop, restart or wake a container that is otherwise as asked; ``mended`` if it is put right before.
+
+    One that is not ``waited`` for may be starting still.
+    """
     status, name = container.status, service.name
     if service.state in wanted.RUNNING_STATES:
         if service.state == wanted.RESTARTED and service.outlive == container.started_at:
@@ -225,7 +228,7 @@ def running(
         elif found.config_unread and not (service.type and service.type.released):
             reason = "its configuration was written after it had started"
             yield Action("restart", target, reason, name, "running", "restarted")
-        elif not mended:
+        elif not mended and (waited or container.looping):
             guards.answering(service, found, container)
     elif service.state == wanted.STOPPED and status in ("running", "restarting", "paused"):
         yield Action("stop", target, "it is to be stopped", name, status, "stopped")

@@ -30,7 +30,7 @@ from ansible_collections.flatrun.infra.tests.unit.service.cases import (
 )
 from ansible_collections.flatrun.infra.tests.unit.service.honesty import after_is_true, before_was_true
 from ansible_collections.flatrun.infra.tests.unit.service.universe import Box, Universe
-from ansible_collections.flatrun.infra.tests.unit.service.world import Fake, room
+from ansible_collections.flatrun.infra.tests.unit.service.world import Eye, Fake, room
 
 Result = Any
 
@@ -346,3 +346,18 @@ def test_a_restart_happens_after_it_was_asked_for(kind: str) -> None:
         _course, result = run(made, case.params)
         if case.state == "restarted" and not is_refusal(result):
             assert made.boxes[NAME].started > asked, case
+
+
+@pytest.mark.parametrize("kind", ["mysql", "nginx"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_is_not_waited_for_may_be_starting_still(kind: str, whole: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Eye, "ask", lambda _eye, found: replace(found, answers=False, login="", words="refused"))
+    for state in ("started", "restarted"):
+        case = Case(kind, state, "running", whole=whole)
+        _course, result = run(universe(case), {**case.params, "wait": False})
+        assert not is_refusal(result), result
+        _course, result = run(universe(case), case.params)
+        assert "does not answer" in str(result)
+    case = Case(kind, "started", "looping", whole=whole)
+    _course, result = run(universe(case), {**case.params, "wait": False})
+    assert "restarts again and again" in str(result)

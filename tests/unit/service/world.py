@@ -398,7 +398,7 @@ class Hand:
     def _await(self) -> Found:
         found = self.eye.ask(replace(self.found, container=_container(self.universe.boxes[self.name])))
         self.universe.fresh = ""
-        if not found.answers and not found.login:
+        if self.spec.wait and not found.answers and not found.login:
             raise Refused(f"it does not answer ({found.words})", f"container {self.name}")
         return found
 
