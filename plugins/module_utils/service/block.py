@@ -68,17 +68,26 @@ class Block:
         require_distinct(entries)
         for entry in entries:
             require_sound(entry, self.root_dir)
-        apps = self.given.get("deployments") or self.main.given.get("deployments") or []
+        apps = self._apps()
         if read_apps(apps, servers_of(entries), self.environment).vhosts and not entries[0].item:
             raise InvalidParameter("have domains, and nginx is not enabled", "deployments", "Enable it.")
         networks = [name for entry in entries if entry.item for name in entry.item.get("networks", ())]
         return Reading(entries, tuple(dict.fromkeys(networks)), tuple(self.warnings), tuple(apps))
 
+    def _apps(self) -> Any:
+        beside, inside = self.given.get("deployments"), self.main.given.get("deployments")
+        if beside and inside:
+            raise InvalidParameter(
+                "are given beside infrastructure and in it", "deployments", "Keep them in one of both."
+            )
+        return next((apps for apps in (beside, inside) if apps not in (None, "")), [])
+
     def _entries(self) -> Iterator[Entry]:
         yield self._nginx()
         yield self._server("database", self.main.given.get("database"), "infrastructure.database", DATABASE)
         for where, given in (("infrastructure.", self.main.given), ("", self.given)):
-            several = given.get("databases") or {}
+            several = given.get("databases")
+            several = {} if several in (None, "") else several
             if not isinstance(several, Mapping):
                 raise InvalidParameter("must be a mapping of names to servers", f"{where}databases")
             for name, server in several.items():

@@ -227,6 +227,11 @@ REFUSED = [
     ),
     ("databases: [mysql]", "databases: must be a mapping"),
     ("deployments: [{nam: x}]", "deployments[0].nam: is not known"),
+    ("infrastructure: {deployments: [{nam: x}]}", "deployments[0].nam: is not known"),
+    ("deployments: false", "deployments: must be a list of apps"),
+    ("{deployments: [{name: x}], infrastructure: {deployments: [{name: y}]}}", "deployments: are given beside"),
+    ("nginx: false", "nginx: must be a mapping, and False is not"),
+    ("databases: false", "databases: must be a mapping of names to servers"),
 ]
 
 
