@@ -50,11 +50,12 @@ options:
         version_added: 0.1.0
   services:
     description:
-      - The services. An item of which only the name, the container, the type or the mode and a state other than
-        started are
-        given keeps all the rest as it is; any other is the whole specification, and what it leaves out has its
+      - The services. An item of which only O(services[].name), O(services[].container) and O(services[].state) are
+        given is told to start, stop, restart or go, and keeps all the rest as it is.
+      - Any other item, also one with O(services[].type), is the whole specification, and what it leaves out has its
         default.
-      - An item without O(services[].type) is told to start, stop, restart or go, and keeps all the rest too.
+      - An option that has no effect on the service is refused. Of an external one only its name, type, mode,
+        container, host and port can be told.
     type: list
     elements: dict
     default: []
@@ -176,7 +177,8 @@ options:
         type: str
         version_added: 0.1.0
       port:
-        description: Port on which the service listens inside its networks. It is not published by it.
+        description: Port on which the service listens inside its networks. It is not published by it. nginx and
+          Certbot have none to choose.
         type: int
         version_added: 0.1.0
       adopt:

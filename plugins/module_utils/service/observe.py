@@ -106,8 +106,7 @@ class Observer:
         adopted = dict(
             record.get("mounts") or (_adoptable(kind, container) if container and not container.ours else {})
         )
-        mounts = wanted.mounts(self.service, kind, self.layout, adopted)
-        data = self.home.data(self._origin(mounts[kind.data])) if kind.data else None
+        data = self.home.data(self.data_folder(replace(found, adopted_mounts=adopted))) if kind.data else None
         known = self.home.secret(kind.secret) if kind.secret else None
         given = self.service.secret(kind.secret) if kind.secret else None
         return replace(
@@ -146,6 +145,12 @@ class Observer:
             return source
         volume = self.engine.find("inspect_volume", source)
         return str(volume["Mountpoint"]) if volume else f"/nonexistent/{source}"
+
+    def data_folder(self, found: Found) -> str:
+        """Where the data lies on the host; of a new volume that is known once a container was made with it."""
+        if not self.kind or not self.kind.data:
+            return ""
+        return self._origin(wanted.mounts(self.service, self.kind, self.layout, found.adopted_mounts)[self.kind.data])
 
     def candidates(self, found: Found) -> list[readiness.Candidate]:
         """The passwords that may be the right one, the wanted one first, each once."""

@@ -46,7 +46,7 @@ class Keeper:
         if self.kind.bootstrap and (not found.data or found.data.empty):
             self.home.remember(initialising=True)
         if self.kind.name == "redis" and found.data:
-            self._write_users(found.data.origin, owner)
+            self._write_users(self.observer.data_folder(found), owner)
 
     def _write_users(self, folder: str, owner: int) -> None:
         """Redis does not start without its file of users, and keeps it itself from then on."""

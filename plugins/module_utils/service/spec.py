@@ -23,6 +23,10 @@ RUNNING_STATES = (STARTED, RESTARTED)
 
 # What may be said of a service that is only told to do something; any other key makes the item a whole specification.
 _VERB_KEYS = {"name", "container", "state"}
+# What may be said of a service that somebody else runs: how it is found, and nothing of what it is like.
+_EXTERNAL_KEYS = {*_VERB_KEYS, "type", "mode", "host", "port"}
+# What lies beside the services' folders, so that none of them may have these names.
+_OTHERS = {"external.json", *(folder for kind in CATALOG.values() for folder, _mode in kind.shared.values())}
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,8 @@ def _service(entry: Mapping[str, Any]) -> Service:
     container = "" if mode == HOST else entry.get("container") or _usual_container(name, kind)
     if container.endswith(FORMER):
         raise InvalidParameter(f"{container!r} ends like a container that is being replaced", "container")
+    if container in _OTHERS:
+        raise InvalidParameter(f"{container!r} is the name of a folder that services share", "container")
     state = entry.get("state", STARTED)
     if mode != MANAGED and state in (STOPPED, RESTARTED, ABSENT):
         raise InvalidParameter(
@@ -126,6 +132,7 @@ def _service(entry: Mapping[str, Any]) -> Service:
     whole = not set(entry) <= _VERB_KEYS
     if whole and not kind and mode == MANAGED:
         raise InvalidParameter("is needed for a service that is specified", "type", f"One of: {', '.join(CATALOG)}.")
+    _require_effect(entry, kind, mode)
     plain = Service(
         name=name,
         container=names.container_name(container, "container") if container else "",
@@ -137,6 +144,23 @@ def _service(entry: Mapping[str, Any]) -> Service:
         host=names.text(entry["host"], "host") if "host" in entry else "",
     )
     return _specified(plain, kind, entry) if kind and whole else plain
+
+
+def _require_effect(entry: Mapping[str, Any], kind: ServiceType | None, mode: str) -> None:
+    """Refuse what is said in vain: nobody is to believe that it was heard."""
+    for key in sorted(entry) if mode != MANAGED else ():
+        if key not in _EXTERNAL_KEYS:
+            raise InvalidParameter("has no effect on a service that somebody else runs", key, "Leave it out.")
+    if mode != MANAGED or not kind:
+        return
+    vain = {
+        "port": kind.released or not kind.port,
+        "config_files": not kind.config,
+        "command": bool(kind.entrypoint),
+    }
+    for key, is_vain in vain.items():
+        if is_vain and key in entry:
+            raise InvalidParameter(f"has no effect on {kind.name}", key, "Leave it out.")
 
 
 def _usual_container(name: str, kind: ServiceType | None) -> str:
@@ -159,7 +183,7 @@ def _specified(plain: Service, kind: ServiceType, entry: Mapping[str, Any]) -> S
             "env": tuple(sorted(values.env(entry.get("env", {})))),
             "secrets": tuple(secrets.items()),
             "config_files": tuple(sorted(values.config(entry.get("config_files", {})))),
-            "volumes": tuple(values.volume(value, f"volumes[{i}]") for i, value in enumerate(entry.get("volumes", ()))),
+            "volumes": values.volumes(entry.get("volumes", ())),
             "command": values.command(entry.get("command", ())),
             "memory": names.size(entry["memory"], "memory") if "memory" in entry else 0,
             "cpus": values.cpus(entry.get("cpus", 0)),

@@ -99,6 +99,12 @@ def config(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(str(key), value) for key, value in values.items()]
 
 
+def volumes(wanted: Sequence[Any]) -> tuple[str, ...]:
+    found = tuple(volume(value, f"volumes[{index}]") for index, value in enumerate(wanted))
+    names.distinct((each.split(":")[1] for each in found), "volumes", "the target")
+    return found
+
+
 def volume(value: Any, where: str) -> str:
     """``source:target[:ro]``; the source is a volume's name or an absolute path."""
     parts = names.text(value, where).split(":")

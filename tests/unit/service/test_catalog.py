@@ -101,13 +101,13 @@ def test_the_series_of_an_image(name: str, env: dict[str, str], series: str | No
 
 @pytest.mark.parametrize("name", CATALOG)
 def test_a_port_is_put_wherever_it_is_needed(name: str) -> None:
-    if not CATALOG[name].port:
+    if name in ("nginx", "certbot"):
         return
     service = parse(asked({"name": "shop", "container": "shop", "type": name, "port": 12345})).services[0]
     kind = CATALOG[name]
     texts = json.dumps([made(type=name, port=12345), settings.config_files(service, kind)])
     assert "{port}" not in texts
-    assert "12345" in texts or name == "nginx", "the server is not told its port"
+    assert "12345" in texts, "the server is not told its port"
 
 
 @pytest.mark.parametrize("name", CATALOG)
@@ -152,10 +152,11 @@ def test_whatever_is_asked_is_in_the_settings(item: dict[str, Any], key: str) ->
 @pytest.mark.parametrize("name", CATALOG)
 def test_settings_are_the_same_bytes_in_every_process(name: str) -> None:
     """They are compared with a label that another process wrote, whose hashes had another seed."""
+    files = {"b": "", "a": ""} if CATALOG[name].config else {}
     program = (
         "import json\n"
         "from ansible_collections.flatrun.infra.tests.unit.service.test_catalog import made\n"
-        f"print(json.dumps(made(type={name!r}, env={{'B': '1', 'A': '2'}}, config_files={{'b': '', 'a': ''}})))\n"
+        f"print(json.dumps(made(type={name!r}, env={{'B': '1', 'A': '2'}}, config_files={files})))\n"
     )
     path = os.pathsep.join([str(ROOT / ".cache" / "collections"), *sys.path])
     printed = {
