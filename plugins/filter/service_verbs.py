@@ -45,6 +45,7 @@ _value:
   type: dict
 """
 
+from collections import Counter
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
@@ -56,7 +57,16 @@ def service_verbs(services: Any, service: Any, state: str) -> dict[str, Any]:
         meant = controlled(list(services), service)
     except FlatrunError as error:
         return {"problem": error.sentence(), "services": []}
-    items = [{"name": each["name"], "container": each["container"], "state": state} for each in meant]
+    # A role that is used twice makes two services of its name.
+    count = Counter(each["name"] for each in meant)
+    items = [
+        {
+            "name": each["name"] if count[each["name"]] == 1 else each["container"],
+            "container": each["container"],
+            "state": state,
+        }
+        for each in meant
+    ]
     return {"problem": "", "services": items}
 
 

@@ -18,8 +18,7 @@ Seen = Mapping[str, Any]
 def words(wanted: Any) -> list[str]:
     """What was asked for, from a list or from a string with commas."""
     parts = wanted.split(",") if isinstance(wanted, str) else list(wanted or ())
-    names = [str(part).strip() for part in parts if str(part).strip()]
-    return [_ALIASES.get(name, name) for name in names]
+    return [str(part).strip() for part in parts if str(part).strip()]
 
 
 def controlled(services: Sequence[Seen], wanted: Any) -> tuple[Seen, ...]:
@@ -27,26 +26,38 @@ def controlled(services: Sequence[Seen], wanted: Any) -> tuple[Seen, ...]:
     asked = words(wanted)
     if not asked:
         raise InvalidParameter("is not given", "service", "Name a key, a type or a container, several, or all.")
-    names = {service["name"] for word in asked for service in _named(services, word)}
-    found = tuple(service for service in services if service["name"] in names and not service["external"])
-    for service in services if ALL not in asked else ():
-        if service["name"] in names and service["external"]:
+    meant = chosen(services, asked)
+    for service in meant if ALL not in asked else ():
+        if service["external"]:
             raise Refused(
                 f"{service['name']} is external: it is connected to and never started, stopped or removed",
                 "service",
                 "Do it where it is run.",
             )
-    return found
-
-
-def _named(services: Sequence[Seen], word: str) -> Sequence[Seen]:
-    """A name counts before a type: a key of the block may be what another service's type is."""
-    found = services if word == ALL else [service for service in services if service["name"] == word]
-    found = found or [service for service in services if word in (service["type"], service["container"])]
-    if not found and word != ALL:
+    for word in unknown(services, asked):
         known = ", ".join(_spellings(service) for service in services)
         raise Refused(f"there is no {word} on this host", "service", f"Known are {known or 'none'}.")
-    return found
+    return tuple(service for service in meant if not service["external"])
+
+
+def chosen(services: Sequence[Seen], asked: Sequence[str]) -> list[Seen]:
+    """The services that are meant by these words, in their own order.
+
+    Two may have one name: a server that has moved to a host, and the container that it once was.
+    """
+    meant = [id(service) for word in asked for service in named(services, word)]
+    return [service for service in services if id(service) in meant]
+
+
+def unknown(services: Sequence[Seen], asked: Sequence[str]) -> list[str]:
+    return [word for word in asked if word != ALL and not named(services, word)]
+
+
+def named(services: Sequence[Seen], word: str) -> list[Seen]:
+    """A name counts before a type: a key of the block may be what another service's type is."""
+    found = [service for service in services if word in (ALL, service["name"])]
+    kind = _ALIASES.get(word, word)
+    return found or [service for service in services if service["type"] == kind or service["container"] == word]
 
 
 def _spellings(service: Seen) -> str:

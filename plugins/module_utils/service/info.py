@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.arguments import DOCKER, ROOT_DIR, Arguments
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter
+from ansible_collections.flatrun.infra.plugins.module_utils.service.choice import chosen, unknown
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.external import externals
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER
@@ -53,12 +54,12 @@ def answer(params: Mapping[str, Any]) -> dict[str, Any]:
     engine = Engine(params)
     try:
         listing = engine.ask("containers", all=True)
-        chosen = _chosen([*_managed(listing, root_dir), *_external(listing, root_dir)], params["services"])
+        told = _chosen([*_managed(listing, root_dir), *_external(listing, root_dir)], params["services"])
         if "stats" in params["gather"]:
-            _add(chosen, "stats", lambda service: _stats(engine, service))
+            _add(told, "stats", lambda service: _stats(engine, service))
         if "logs" in params["gather"]:
-            _add(chosen, "logs", lambda service: _logs(engine, service, params["tail"], since))
-        return {"services": chosen, "stats": _totals(chosen)}
+            _add(told, "logs", lambda service: _logs(engine, service, params["tail"], since))
+        return {"services": told, "stats": _totals(told)}
     finally:
         engine.close()
 
@@ -137,12 +138,9 @@ def _external(listing: Sequence[Mapping[str, Any]], root_dir: str) -> list[dict[
 
 def _chosen(services: list[dict[str, Any]], wanted: Sequence[str]) -> list[dict[str, Any]]:
     """The services of these names, types or containers; one that isn't known is listed as unknown."""
-    if not wanted or "all" in wanted:
+    if not wanted:
         return services
-    keys = ("name", "container", "type")
-    chosen = [service for service in services if any(service[key] in wanted for key in keys)]
-    known = {service[key] for service in services for key in keys}
-    return chosen + [_blank(name=name) for name in wanted if name not in known]
+    return [*map(dict, chosen(services, wanted)), *(_blank(name=name) for name in unknown(services, wanted))]
 
 
 def _totals(services: Sequence[Mapping[str, Any]]) -> dict[str, int]:

@@ -66,3 +66,21 @@ def test_refused(service: Any, problem: str) -> None:
 
 def test_all_of_nothing_is_nothing() -> None:
     assert service_verbs([], "all", "stopped") == {"problem": "", "services": []}
+
+
+def test_a_key_called_postgres_is_no_other_word_for_the_type() -> None:
+    host = [seen("postgres", "postgresql", "one"), seen("other", "postgresql", "two")]
+    assert [each["container"] for each in service_verbs(host, "postgres", "stopped")["services"]] == ["one"]
+    assert [each["container"] for each in service_verbs(host, "postgresql", "stopped")["services"]] == ["one", "two"]
+
+
+def test_what_a_server_was_before_it_moved_to_a_host_has_its_container_for_a_name() -> None:
+    host = [seen("database", "mysql", "flatrun-mysql"), seen("database", "mysql", "", external=True)]
+    told = service_verbs(host, "flatrun-mysql", "stopped")
+    assert told["services"] == [{"name": "database", "container": "flatrun-mysql", "state": "stopped"}]
+    assert service_verbs(host, "database", "stopped")["problem"].startswith("service: database is external")
+
+
+def test_two_of_one_name_are_told_apart() -> None:
+    host = [seen("redis", "redis", "one"), seen("redis", "redis", "two")]
+    assert [each["name"] for each in service_verbs(host, "redis", "stopped")["services"]] == ["one", "two"]
