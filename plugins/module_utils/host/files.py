@@ -41,11 +41,21 @@ def folder(path: str) -> Iterator[int]:
     except (NotADirectoryError, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
-        raise Refused(f"is not a folder of its own ({error.strerror})", path, "Remove what is there.") from None
+        raise _unfit(error, "is not a folder of its own", path) from None
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _unfit(error: OSError, what: str, path: str) -> Refused:
+    """Nobody is told to remove what he only may not see, nor the link to all that he has."""
+    if isinstance(error, PermissionError):
+        return Refused("can't be looked into without root's rights", path, "Run the task with become: true.")
+    if os.path.islink(path):
+        do = "Put what it leads to in its place, or name that where this is named; remove it if nobody should have made it."
+        return Refused(f"{what}: it is a link", path, do)
+    return Refused(f"{what} ({error.strerror})", path, "Remove what is there.")
 
 
 def require_trusted(path: str) -> None:
@@ -91,7 +101,7 @@ def read(path: str) -> Found | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise Refused(f"can't be read ({error.strerror})", path, "Remove what is there.") from None
+        raise _unfit(error, "can't be read", path) from None
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_size > _LONGEST:

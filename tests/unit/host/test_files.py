@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -93,7 +94,7 @@ def test_a_folder_that_is_a_link_is_refused(tmp_path: Path, act: str) -> None:
         "remove": lambda: files.remove(f"{link}/file"),
         "make": lambda: files.make_folder(f"{link}/new"),
     }
-    with pytest.raises(Refused):
+    with pytest.raises(Refused, match="it is a link"):
         acts[act]()
     assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["file"]
     assert (tmp_path / "elsewhere" / "file").read_text() == "untouched"
@@ -208,3 +209,16 @@ def test_only_one_folder_is_kept(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("kept")
     files.keep_only(str(tmp_path), f"{tmp_path}/kept")
     assert sorted(os.listdir(tmp_path)) == ["file", "kept", "link"]
+
+
+def test_what_may_not_be_seen_is_not_to_be_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may see everything, so that the kernel's answer to others is given here."""
+
+    def denied(*_arguments: object, **_options: object) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "open", denied)
+    for look in (files.read, files.names):
+        with pytest.raises(Refused, match="without root's rights. Run the task with become: true") as caught:
+            look(f"{tmp_path}/secrets")
+        assert "Remove" not in str(caught.value)
