@@ -53,7 +53,7 @@ def _unfit(error: OSError, what: str, path: str) -> Refused:
     if isinstance(error, PermissionError):
         return Refused("can't be looked into without root's rights", path, "Run the task with become: true.")
     if os.path.islink(path):
-        do = "Put what it leads to in its place, or name that where this is named; remove it if nobody should have made it."
+        do = "Put what it leads to in its place, or name that instead; remove it if nobody should have made it."
         return Refused(f"{what}: it is a link", path, do)
     return Refused(f"{what} ({error.strerror})", path, "Remove what is there.")
 

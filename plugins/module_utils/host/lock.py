@@ -21,12 +21,12 @@ _PAUSE = 0.1
 @contextmanager
 def locked(what: str, patience: float) -> Iterator[None]:
     """Hold the lock named ``what``; wait at most ``patience`` seconds for it, then say who has it."""
+    path = f"{_FOLDER}/{hashlib.sha256(what.encode()).hexdigest()[:16]}.lock"
     try:
         os.makedirs(_FOLDER, 0o700, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except PermissionError:
         raise Refused("can't be locked without root's rights", what, "Run the task with become: true.") from None
-    path = f"{_FOLDER}/{hashlib.sha256(what.encode()).hexdigest()[:16]}.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         _take(descriptor, what, time.monotonic() + patience)
         yield

@@ -219,6 +219,6 @@ def test_what_may_not_be_seen_is_not_to_be_removed(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(os, "open", denied)
     for look in (files.read, files.names):
-        with pytest.raises(Refused, match="without root's rights. Run the task with become: true") as caught:
+        with pytest.raises(Refused, match=r"without root's rights\. Run the task with become: true") as caught:
             look(f"{tmp_path}/secrets")
         assert "Remove" not in str(caught.value)

@@ -95,3 +95,15 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic links"), lock.locked("x", 0):
         pytest.fail("it was followed")
     assert not (tmp_path / "victim").exists()
+
+
+@pytest.mark.parametrize("step", ["makedirs", "open"])
+def test_without_roots_rights_it_is_said_what_to_do(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder of the locks is there where root has run before; root itself is refused nothing."""
+
+    def denied(*_arguments: object, **_options: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(lock.os, step, denied)
+    with pytest.raises(Refused, match="become: true"), lock.locked("/srv/x", 1):
+        pass
