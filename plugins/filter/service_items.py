@@ -46,7 +46,8 @@ _value:
   description:
     - Mapping with C(problem), a sentence that is empty where the block is sound, and with C(networks) and C(services)
       as M(flatrun.infra.flatrun_infra) takes them.
-    - C(nginx) is the name of its container, C(apps) are the deployments as they are listed, and C(servers) the options
+    - C(nginx) is the name of its container, and C(route) has the C(config_path) and the C(reload_command) of one that
+      somebody else runs. C(apps) are the deployments as they are listed, and C(servers) the options
       by which M(flatrun.infra.flatrun_db) connects to each database server, by its name.
   type: dict
 """
@@ -74,7 +75,8 @@ def service_items(
     try:
         return _specified(Block(block, roles, os.environ, root_dir, open_default).read())
     except FlatrunError as error:
-        return {"problem": error.sentence(), "networks": [], "services": [], "nginx": "", "apps": [], "servers": {}}
+        nothing = {"networks": [], "services": [], "nginx": "", "route": {}, "apps": [], "servers": {}}
+        return {"problem": error.sentence(), **nothing}
 
 
 def _specified(found: Reading) -> dict[str, Any]:
@@ -85,6 +87,7 @@ def _specified(found: Reading) -> dict[str, Any]:
         "networks": [{"name": name} for name in found.networks],
         "services": [dict(item) for item in found.items],
         "nginx": found.entries[0].container,
+        "route": dict(found.entries[0].login),
         "apps": list(found.apps),
         "servers": servers_of(found.entries),
     }

@@ -10,9 +10,10 @@ module: flatrun_vhost
 short_description: Route domains through nginx to containers
 version_added: 0.1.0
 description:
-  - Adds, changes and removes vhosts of an nginx that M(flatrun.infra.flatrun_infra) runs. All vhosts of a task become
-    one new release of the whole configuration, which nginx tests before it is served, which is switched to at once, and
-    which is proven to be the one that is served. If anything of that fails, the former release serves on.
+  - Adds, changes and removes vhosts of an nginx that M(flatrun.infra.flatrun_infra) runs, or that somebody else
+    runs (see O(config_path)). All vhosts of a task become one new release of the whole configuration, which nginx
+    tests before it is served, which is switched to at once, and which is proven to be the one that is served. If
+    anything of that fails, the former release serves on.
   - A second run changes nothing, and doesn't reload nginx.
   - nginx starts and reloads although an upstream is missing, and follows a container whose address changed.
   - Files of your own in the container's C(conf.d) are never touched.
@@ -35,6 +36,22 @@ options:
       - Name of nginx' container.
     type: str
     default: flatrun-nginx
+    version_added: 0.1.0
+  config_path:
+    description:
+      - For an nginx that somebody else runs. A folder of the host that its container has mounted, and whose files
+        (C(*) or C(*.conf)) its configuration includes in C(http).
+      - "What this module writes there: a file C(zz-flatrun.conf), and a folder C(.flatrun) with the releases. All other
+        files there are never touched."
+      - The container has to run, and is never started or stopped. To be used by O(vhosts[].tls), it has
+        C(<root_dir>/certificates) mounted anywhere, and for challenges C(<root_dir>/acme).
+    type: path
+    version_added: 0.1.0
+  reload_command:
+    description:
+      - How the nginx of O(config_path) is reloaded, as a command in its container, without a shell. Default is
+        V(nginx -s reload).
+    type: str
     version_added: 0.1.0
   vhosts:
     description:
@@ -665,6 +682,14 @@ EXAMPLES = r"""
             strip_prefix: true
             timeouts:
               read: 5m
+
+- name: Route a domain through an nginx that somebody else runs
+  flatrun.infra.flatrun_vhost:
+    container: their-nginx
+    config_path: /opt/their-nginx/conf.d
+    vhosts:
+      - name: blog.example.com
+        upstream: my-wordpress:80
 
 - name: Remove one
   flatrun.infra.flatrun_vhost:

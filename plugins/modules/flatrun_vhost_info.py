@@ -32,6 +32,11 @@ options:
     type: str
     default: flatrun-nginx
     version_added: 0.1.0
+  config_path:
+    description:
+      - For an nginx that somebody else runs, the O(flatrun.infra.flatrun_vhost#module:config_path) of its vhosts.
+    type: path
+    version_added: 0.1.0
   vhosts:
     description:
       - Names of the vhosts to tell of. Empty means all.

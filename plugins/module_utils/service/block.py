@@ -69,8 +69,8 @@ class Block:
         for entry in entries:
             require_sound(entry, self.root_dir)
         apps = self._apps()
-        if read_apps(apps, servers_of(entries), self.environment).vhosts and not entries[0].item:
-            raise InvalidParameter("have domains, and nginx is not enabled", "deployments", "Enable it.")
+        if read_apps(apps, servers_of(entries), self.environment).vhosts:
+            self._require_routes(entries[0])
         networks = [name for entry in entries if entry.item for name in entry.item.get("networks", ())]
         return Reading(entries, tuple(dict.fromkeys(networks)), tuple(self.warnings), tuple(apps))
 
@@ -81,6 +81,16 @@ class Block:
                 "are given beside infrastructure and in it", "deployments", "Keep them in one of both."
             )
         return next((apps for apps in (beside, inside) if apps not in (None, "")), [])
+
+    def _require_routes(self, nginx: Entry) -> None:
+        if not nginx.item:
+            raise InvalidParameter("have domains, and nginx is not enabled", "deployments", "Enable it.")
+        if nginx.item.get("mode") == "external" and "config_path" not in nginx.login:
+            raise InvalidParameter(
+                "is needed for deployments with domains, as nginx is external",
+                "nginx.config_path",
+                "Name the folder of the host whose files it includes.",
+            )
 
     def _entries(self) -> Iterator[Entry]:
         yield self._nginx()
@@ -140,7 +150,8 @@ class Block:
                 raise InvalidParameter("is needed for an nginx that somebody else runs", values.at("container_name"))
             _refuse_unmeant(values, ("adopt",))
             item: Item = {"name": "nginx", "type": "nginx", "mode": "external", "container": container}
-            return Entry("nginx", "nginx", "nginx", True, item)
+            route = _given(config_path=values.path("config_path"), reload_command=values.text("reload_command"))
+            return Entry("nginx", "nginx", "nginx", True, item, route)
         if values.text("reload_command") not in ("", "nginx -s reload"):
             self.warnings.append("nginx.reload_command is for an nginx with external: true; this one reloads itself")
         item = self._own("nginx", values, container)

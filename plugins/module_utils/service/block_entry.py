@@ -43,7 +43,7 @@ class Entry:
     type: str
     enabled: bool = False
     item: Item | None = None
-    # How apps' databases and users are made there, for whoever makes them.
+    # How apps' databases and users are made there, and routes in an nginx that somebody else runs.
     login: Item = field(default_factory=dict)
 
     @property

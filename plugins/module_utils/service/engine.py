@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import posixpath
 import sys
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,8 @@ else:
 
 # Labels by which a container is known to be ours, and what it was made from.
 LABEL = "flatrun.infra."
+# As many as Linux follows.
+_LINKS = 40
 
 
 class Engine:
@@ -113,16 +116,23 @@ class Engine:
         networks = (found.get("NetworkSettings") or {}).get("Networks") or {}
         return next((each["IPAddress"] for _name, each in sorted(networks.items()) if each.get("IPAddress")), "")
 
+    def read(self, container: str, path: str) -> str:
+        """A file of a container, which need not run; empty where it has none. Links are followed as it has them."""
+        for _link in range(_LINKS):
+            archive = self.find("get_archive", container, path)
+            if not archive:
+                return ""
+            with tarfile.open(fileobj=io.BytesIO(b"".join(archive[0]))) as bundle:
+                member = bundle.next()
+                if member is None or not member.issym():
+                    file = bundle.extractfile(member) if member else None
+                    return file.read().decode("utf-8", "replace") if file else ""
+                path = posixpath.normpath(posixpath.join(posixpath.dirname(path), member.linkname))
+        return ""
+
     def account(self, container: str, name: str) -> int:
         """The numeric id of an account of the container's image, 0 where it has none; the container need not run."""
-        if not name:
-            return 0
-        archive = self.find("get_archive", container, "/etc/passwd")
-        if not archive:
-            return 0
-        with tarfile.open(fileobj=io.BytesIO(b"".join(archive[0]))) as bundle:
-            member = bundle.extractfile("passwd")
-            lines = member.read().decode("utf-8", "replace").splitlines() if member else []
+        lines = self.read(container, "/etc/passwd").splitlines() if name else []
         return next((int(line.split(":")[2]) for line in lines if line.split(":")[0] == name), 0)
 
     def log(self, container: str, lines: int = 20) -> str:

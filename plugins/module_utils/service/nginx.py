@@ -11,6 +11,8 @@ from __future__ import annotations
 
 # Answers inside the container's networks alone, never published: which release is served.
 STATUS_PORT = 9180
+# What holds for every site that says nothing else.
+BODY_SIZE, CONNECT_TIMEOUT = "64m", "10s"
 
 _MAIN = """\
 # Written by flatrun.infra. Put files of your own into conf.d.
@@ -33,8 +35,8 @@ http {
     sendfile on;
     tcp_nopush on;
     keepalive_requests 10000;
-    client_max_body_size 64m;
-    proxy_connect_timeout 10s;
+    client_max_body_size {body_size};
+    proxy_connect_timeout {connect_timeout};
     ssl_protocols TLSv1.2 TLSv1.3;
     server_names_hash_bucket_size 512;
     server_names_hash_max_size 32768;
@@ -50,6 +52,7 @@ http {
     include /etc/nginx/conf.d/*.conf;
 }
 """
+_MAIN = _MAIN.replace("{body_size}", BODY_SIZE).replace("{connect_timeout}", CONNECT_TIMEOUT)
 
 _DEFAULT = """\
 # A host that nobody asked for gets no page, over TLS no handshake either.

@@ -47,11 +47,13 @@ def _http(address: str) -> Answer:
     return Answer(bool(release), words="it does not tell its release", release=release)
 
 
-def served_release(address: str, timeout: float = 3) -> str:
+def served_release(
+    address: str, timeout: float = 3, port: int = STATUS_PORT, host: str = "flatrun.invalid", path: str = "/"
+) -> str:
     """The release that the nginx at this address serves; raises OSError or HTTPException."""
-    connection = http.client.HTTPConnection(address, STATUS_PORT, timeout=timeout)
+    connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
-        connection.request("GET", "/", headers={"Connection": "close"})
+        connection.request("GET", path, headers={"Host": host, "Connection": "close"})
         return connection.getresponse().read(64).decode("ascii", "replace").strip()
     finally:
         connection.close()

@@ -104,6 +104,8 @@ VHOST = (
     Arguments(
         {
             "container": {"type": "str", "default": "flatrun-nginx"},
+            "config_path": {"type": "path"},
+            "reload_command": {"type": "str"},
             "vhosts": {"type": "list", "elements": "dict", "default": [], "options": _VHOST},
             "state": {"type": "str", "choices": ["present", "rolled_back"], "default": "present"},
             "exclusive": {"type": "bool", "default": False},
@@ -120,6 +122,7 @@ VHOST_INFO = (
     Arguments(
         {
             "container": {"type": "str", "default": "flatrun-nginx"},
+            "config_path": {"type": "path"},
             "vhosts": {"type": "list", "elements": "str", "default": []},
             "probe": {"type": "bool", "default": False},
         }

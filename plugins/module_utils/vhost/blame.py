@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Callable
 
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.place import OURS, Place
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import needed
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.shared import parts_of, render_shared
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import SHARED
@@ -16,11 +17,11 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import 
 Texts = Mapping[str, str]
 
 
-def culprit(before: Texts, after: Texts, version: Version, is_bad: Callable[[Texts], bool]) -> str:
+def culprit(before: Texts, after: Texts, version: Version, is_bad: Callable[[Texts], bool], place: Place = OURS) -> str:
     """The vhost with whose change the set becomes bad, by halving; empty if it was bad before."""
     changed = sorted(name for name, text in after.items() if name != SHARED and before.get(name) != text)
     parts = {**parts_of(before.get(SHARED, "")), **parts_of(after.get(SHARED, ""))}
-    base = {**before, SHARED: render_shared(parts, version)}
+    base = {**before, SHARED: render_shared(parts, version, place)}
 
     def is_bad_with(count: int) -> bool:
         return is_bad({**base, **{name: after[name] for name in changed[:count]}})
@@ -34,11 +35,11 @@ def culprit(before: Texts, after: Texts, version: Version, is_bad: Callable[[Tex
     return changed[bad - 1].rpartition(".")[0]
 
 
-def without(before: Texts, after: Texts, vhost: str, version: Version) -> dict[str, str]:
+def without(before: Texts, after: Texts, vhost: str, version: Version, place: Place = OURS) -> dict[str, str]:
     """The set with one vhost as it was before, or not at all."""
     name = f"{vhost}.conf"
     rest = {key: text for key, text in after.items() if key not in (name, SHARED)}
     if name in before:
         rest[name] = before[name]
     known = {**parts_of(before.get(SHARED, "")), **parts_of(after.get(SHARED, ""))}
-    return {**rest, SHARED: render_shared(needed(rest.values(), known), version)} if rest else {}
+    return {**rest, SHARED: render_shared(needed(rest.values(), known), version, place)} if rest else {}

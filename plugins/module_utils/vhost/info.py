@@ -14,6 +14,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.engine impor
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate import Certificate, objection
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.observe import Observer
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import summary_of
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import parse_guest
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import State
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.upstream import dotted
 
@@ -43,7 +44,8 @@ def answer(params: Mapping[str, Any]) -> dict[str, Any]:
     try:
         engine.require_local()
         container = names.container_name(params["container"], "container")
-        observer = Observer(engine, container, names.absolute_path(params["root_dir"], "root_dir"))
+        guest = parse_guest(params["config_path"], None)
+        observer = Observer(engine, container, names.absolute_path(params["root_dir"], "root_dir"), guest)
         first = observer.look({})
         chosen = {name: summary_of(text) for name, text in sorted(first.files.vhosts.items())}
         if params["vhosts"]:
@@ -53,7 +55,11 @@ def answer(params: Mapping[str, Any]) -> dict[str, Any]:
         answering = _answering(engine, container, chosen.values()) if params["probe"] and state.running else None
         switched = observer.releases.switched_at() if state.release else 0
         return {
-            "container": {"name": container, "status": state.status or "absent", "version": dotted(state.version)},
+            "container": {
+                "name": container,
+                "status": state.status or state.found or "absent",
+                "version": dotted(state.version),
+            },
             "release": state.release,
             "release_age": max(0, int(state.now - switched)) if switched else 0,
             "served": state.served,

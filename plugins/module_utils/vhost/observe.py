@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import http.client
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,12 +12,14 @@ from typing import Any
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
-from ansible_collections.flatrun.infra.plugins.module_utils.service.readiness import served_release
 from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import Layout
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import syntax
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate import Certificate
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.external import External
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.own import Own
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.pair import read_pair
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import OF_VHOSTS, Releases
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import Guest
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import FOLDER, Files, Foreign, State
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version, version_of
 
@@ -26,12 +27,14 @@ Pairs = Mapping[str, str]
 
 
 class Observer:
-    """Looks at one nginx. The clock and the version are asked once."""
+    """Looks at one nginx, one that somebody else runs where ``guest`` is given. The clock and the version are asked
+    once."""
 
-    def __init__(self, engine: Engine, container: str, root_dir: str) -> None:
-        self.engine, self.container, self.root = engine, container, root_dir
+    def __init__(self, engine: Engine, container: str, root_dir: str, guest: Guest | None = None) -> None:
+        self.engine, self.container, self.root, self.guest = engine, container, root_dir, guest
         self.now = time.time()
         self.version: Version = ()
+        self.nginx: Own | External = Own(engine, container)
 
     @property
     def layout(self) -> Layout:
@@ -39,27 +42,41 @@ class Observer:
 
     @property
     def releases(self) -> Releases:
-        return Releases(self.layout.releases)
+        return self.nginx.releases if isinstance(self.nginx, External) else Releases(self.layout.releases)
+
+    @property
+    def locked(self) -> str:
+        """What one run at a time works on; flatrun_infra makes releases of what is ours too."""
+        return self.guest.config_path if self.guest else self.root
 
     def look(self, pairs: Pairs, former: bool = False) -> State:
         """``pairs`` are the certificates to read, each chain with its key; ``former`` an earlier release too."""
         raw = self.engine.find("inspect_container", self.container)
         if raw is None:
             return State(now=self.now)
-        self.root = self._root_of(raw)
+        status = raw["State"]["Status"]
+        if self.guest:
+            if status != "running":
+                return State(now=self.now, found=status)
+            self.nginx = External(self.engine, raw, self.guest, self.root)
+        else:
+            self.root = self._root_of(raw)
         release = self.releases.current()
         found = self._files(release)
-        status = raw["State"]["Status"]
+        place = self.nginx.place
         return State(
             status=status,
             version=self._version(raw, status),
             release=release,
-            served=served(raw) if status == "running" else "",
+            served=self.nginx.served(raw) if status == "running" else "",
             files=found,
             foreign=tuple(self._foreign(release)),
-            certificates={chain: self._certificate(raw, chain, key) for chain, key in pairs.items()},
+            certificates={
+                chain: self._certificate(raw, place.path(chain), place.path(key)) for chain, key in pairs.items()
+            },
             now=self.now,
             former=self._former(release, found) if former else None,
+            place=place,
         )
 
     def _root_of(self, raw: Mapping[str, Any]) -> str:
@@ -74,7 +91,10 @@ class Observer:
         return str(labels.get(f"{LABEL}root_dir") or self.root)
 
     def _version(self, raw: Mapping[str, Any], status: str) -> Version:
-        """What the image says of itself, or else the server."""
+        """What the image says of itself, or else the server; of somebody else's the server alone."""
+        if isinstance(self.nginx, External):
+            self.version = self.version or version_of(self.nginx.version)
+            return self.version
         variables = dict(entry.split("=", 1) for entry in raw["Config"].get("Env") or () if "=" in entry)
         self.version = self.version or version_of(variables.get("NGINX_VERSION", ""))
         if not self.version and status == "running":
@@ -95,6 +115,9 @@ class Observer:
 
     def _foreign(self, release: str) -> Iterator[Foreign]:
         """The names in files of the user's own."""
+        if isinstance(self.nginx, External):
+            yield from self.nginx.foreign()
+            return
         for name in files.names(self.layout.config):
             if name.endswith(".conf"):
                 found = files.read(f"{self.layout.config}/{name}")
@@ -119,13 +142,3 @@ def _outside(mounts: Mapping[str, str], path: str) -> str:
         return path
     target = max(under, key=len)
     return mounts[target] + path[len(target.rstrip("/")) :]
-
-
-def served(raw: Mapping[str, Any]) -> str:
-    """The release that a container's nginx answers with; empty where it doesn't."""
-    networks = (raw.get("NetworkSettings") or {}).get("Networks") or {}
-    address = next((each["IPAddress"] for _name, each in sorted(networks.items()) if each.get("IPAddress")), "")
-    try:
-        return served_release(address) if address else ""
-    except (OSError, http.client.HTTPException):
-        return ""

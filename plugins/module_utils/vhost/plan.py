@@ -14,6 +14,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Act
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import SECRET
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import guards
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.htpasswd import PasswordFile, resolve
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.place import OURS, Place
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import Rendered, needed, render
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.shared import parts_of, render_shared
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import ABSENT, FAIL, ROLLED_BACK, Vhost, Vhosts
@@ -34,6 +35,7 @@ class Order:
     texts: Mapping[str, str]
     extras: Mapping[str, Content]
     version: Version = _ASSUMED
+    place: Place = OURS
     places: Mapping[str, str] = field(default_factory=dict)
     rejected: Mapping[str, FlatrunError] = field(default_factory=dict)
 
@@ -62,19 +64,20 @@ def plan(spec: Vhosts, state: State) -> Plan:
         raise guards.quarantined(order.rejected)
     actions = held_back + actions
     if not state.status and actions:
-        actions.insert(0, reach(f"container {spec.container}", "it does not exist"))
+        reason = f"it is {state.found}" if state.found else "it does not exist"
+        actions.insert(0, reach(f"container {spec.container}", reason))
     return Plan(tuple(actions), "every vhost is as asked")
 
 
 def _former(spec: Vhosts, state: State) -> Order:
     """The vhosts of the former release; once the release is another, they are those that are there."""
     if state.release and state.release != spec.outlive:
-        return Order(state.files.texts, state.files.extras)
+        return Order(state.files.texts, state.files.extras, place=state.place)
     if state.former is None:
         raise Refused(
             f"no earlier release of {spec.container} is kept that had other vhosts", "state", "List them under vhosts."
         )
-    return Order(state.former.texts, state.former.extras)
+    return Order(state.former.texts, state.former.extras, place=state.place)
 
 
 def _wanted(spec: Vhosts, state: State) -> Order:
@@ -94,8 +97,9 @@ def _wanted(spec: Vhosts, state: State) -> Order:
             extras[path] = content if isinstance(content, str) else resolve(content, state.files.extras.get(path, ""))
     files = {f"{name}.conf": text for name, text in texts.items()}
     if files:
-        files[SHARED] = render_shared(parts, version)
-    return Order(files, extras, version, {vhost.name: vhost.where for vhost in spec.vhosts}, rejected)
+        files[SHARED] = render_shared(parts, version, state.place)
+    places = {vhost.name: vhost.where for vhost in spec.vhosts}
+    return Order(files, extras, version, state.place, places, rejected)
 
 
 def _rendered(spec: Vhosts, state: State, version: Version) -> tuple[dict[str, Rendered], dict[str, FlatrunError]]:
@@ -121,7 +125,7 @@ def _checked(vhost: Vhost, state: State, version: Version, holders: guards.Holde
     if vhost.error:
         raise vhost.error
     holders.require_free(vhost)
-    rendered = render(vhost, version)
+    rendered = render(vhost, version, state.place)
     # An expired certificate is no reason to refuse a vhost that stays as it is.
     if rendered.text != state.files.texts.get(f"{vhost.name}.conf"):
         guards.certificate(vhost, state)

@@ -15,8 +15,33 @@ _LEAVING = "is shutting down"
 
 
 def master(first: int) -> int:
-    """The master's process, which is a container's first one or a child of it; 0 where it can't be seen."""
-    return next((pid for pid in (first, *_children(first)) if _title(pid).startswith(_MASTER)), 0)
+    """The master's process, which is a container's first one or comes from it; 0 where it can't be seen."""
+    todo = [first]
+    while todo:
+        pid = todo.pop(0)
+        if _title(pid).startswith(_MASTER):
+            return pid
+        todo += _children(pid)
+    return 0
+
+
+def command(of_master: int) -> list[str]:
+    """What the master was started with: the program and its arguments."""
+    return _title(of_master)[len(_MASTER) :].split()
+
+
+def account(pid: int) -> int:
+    """Who a process runs as, from proc(5) status; -1 where it can't be seen."""
+    with suppress(OSError), open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as told:
+        return next((int(line.split()[2]) for line in told if line.startswith("Uid:")), -1)
+    return -1
+
+
+def names(pid: int, folder: str) -> list[str]:
+    """What a folder holds as a process sees it; nothing where it can't be seen."""
+    with suppress(OSError):
+        return sorted(os.listdir(f"/proc/{pid}/root{folder}"))
+    return []
 
 
 def listening(of_master: int) -> frozenset[int]:

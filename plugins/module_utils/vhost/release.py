@@ -14,6 +14,8 @@ import shutil
 import stat
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Callable
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files
@@ -31,11 +33,21 @@ _FOLDERS = ("http", *(name.rstrip("/") for name in OF_VHOSTS))
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
-class Releases:
-    """The releases of one nginx, below ``path`` on the host."""
+@dataclass(frozen=True)
+class Entry:
+    """For an nginx that isn't ours: the file by which it finds the current release, and the server that tells it."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    path: str
+    text: str
+    status: Callable[[str], str]
+
+
+class Releases:
+    """The releases of one nginx, below ``path`` on the host. With an ``entry``, only the vhosts are in them."""
+
+    def __init__(self, path: str, entry: Entry | None = None) -> None:
+        self.path, self.entry = path, entry
+        self.status = entry.status if entry else status_server
 
     def current(self) -> str:
         """The name of the release that is served; empty before the first."""
@@ -69,7 +81,7 @@ class Releases:
             files.make_folder(top + folder)
         written: list[str] = []
         try:
-            for name, text in {**content, STATUS: status_server(release)}.items():
+            for name, text in {**content, STATUS: self.status(release)}.items():
                 if present.get(name) != text or not _linked(f"{self.path}/{former}/{name}", f"{top}/{name}"):
                     _write(f"{top}/{name}", text, *((0o600, account) if name.startswith(AUTH) else (0o644, -1)))
                     written.append(f"{top}/{name}")
@@ -81,17 +93,40 @@ class Releases:
 
     def switch(self, release: str) -> None:
         """Make a release the current one by a single rename."""
-        for name in _LINKS:
-            if not files.exists(f"{self.path}/{name}"):
-                os.symlink(f"{CURRENT}/{name}", f"{self.path}/{name}")
+        self.enter()
         scratch = f"{self.path}/.{CURRENT}.{os.getpid()}"
         if files.exists(scratch):
             files.remove(scratch)
         os.symlink(release, scratch)
         files.rename(scratch, f"{self.path}/{CURRENT}")
 
+    def enter(self) -> None:
+        """Have nginx find the current release; without one this changes nothing for it."""
+        if self.entry:
+            if not self.entered:
+                files.write(self.entry.path, self.entry.text.encode())
+            return
+        for name in _LINKS:
+            if not files.exists(f"{self.path}/{name}"):
+                os.symlink(f"{CURRENT}/{name}", f"{self.path}/{name}")
+
+    @property
+    def entered(self) -> bool:
+        """Whether nginx finds the current release."""
+        found = files.read(self.entry.path) if self.entry else None
+        return not self.entry or bool(found and found.content == self.entry.text.encode())
+
+    def leave(self) -> None:
+        """Have no release any more, where there was none before."""
+        if self.entry:
+            files.remove(f"{self.path}/{CURRENT}")
+            files.remove(self.entry.path)
+
     def discard(self, release: str) -> None:
         shutil.rmtree(f"{self.path}/{release}", ignore_errors=True)
+        with suppress(OSError):
+            # Only where nothing else is left of the first one.
+            os.rmdir(self.path)
 
     def prune(self, keep: int = 5) -> None:
         """Remove all but the current release and the last ones; those later than it were never served."""

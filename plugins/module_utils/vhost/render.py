@@ -11,10 +11,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Union
 
-from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ACME
+from ansible_collections.flatrun.infra.plugins.module_utils.service.nginx import BODY_SIZE, CONNECT_TIMEOUT
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import shared, tls, tree
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.access import BasicAuth
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.handling import Handling
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.place import (
+    OURS,
+    Place,
+    challenges,
+    tls_default,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render_location import (
     MISSPELLED,
     PAGES,
@@ -22,13 +28,12 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render_locatio
     limits,
     said,
 )
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import CHALLENGES, Location, Vhost
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import Location, Vhost
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import Tls
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tree import Directive, block, line
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version
 
 _MARK = "# flatrun.infra "
-_PAGE_FILES = "/etc/nginx/current/pages"
 # Beside a text, who may enter: what becomes of that depends on the passwords that are there already.
 Extra = Union[str, BasicAuth]
 
@@ -60,8 +65,8 @@ def needed(texts: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
 
 # A run plans up to three times, each time from the same vhosts.
 @cache
-def render(vhost: Vhost, version: Version) -> Rendered:
-    pen = _Pen(vhost, version)
+def render(vhost: Vhost, version: Version, place: Place = OURS) -> Rendered:
+    pen = _Pen(vhost, version, place)
     servers = tuple(pen.servers())
     summary: dict[str, Any] = {
         "name": vhost.name,
@@ -70,7 +75,8 @@ def render(vhost: Vhost, version: Version) -> Rendered:
         "needs": sorted(pen.location.parts),
     }
     if vhost.tls:
-        summary["certificate"] = {"fullchain": vhost.tls.certificate, "privkey": vhost.tls.key}
+        pair = (place.path(vhost.tls.certificate), place.path(vhost.tls.key))
+        summary["certificate"] = dict(zip(("fullchain", "privkey"), pair))
     head = _MARK + json.dumps(summary, sort_keys=True) + "\n"
     return Rendered(head + tree.text(servers), pen.location.parts, pen.location.extras)
 
@@ -78,9 +84,9 @@ def render(vhost: Vhost, version: Version) -> Rendered:
 class _Pen:
     """Writes the servers of a vhost; a pen of their own writes its locations, and gathers what they need."""
 
-    def __init__(self, vhost: Vhost, version: Version) -> None:
-        self.vhost, self.version = vhost, version
-        self.location = LocationPen(vhost, version)
+    def __init__(self, vhost: Vhost, version: Version, place: Place) -> None:
+        self.vhost, self.version, self.place = vhost, version, place
+        self.location = LocationPen(vhost, version, place)
 
     def servers(self) -> Iterator[Directive]:
         if self.vhost.proxy_protocol:
@@ -94,8 +100,7 @@ class _Pen:
         yield from (line("listen", address) for address in ("80", "[::]:80"))
         yield from self._proxied(shared.PROXIED)
         yield line("server_name", *self.vhost.server_names)
-        inner = (line("root", ACME), line("default_type", "text/plain"), line("log_not_found", "off"))
-        yield block("location", "^~", CHALLENGES, inner=inner)
+        yield challenges(self.place)
         if self.vhost.tls and self.vhost.tls.redirect:
             yield from self._client()
             target = "https://$host$request_uri"
@@ -105,12 +110,14 @@ class _Pen:
 
     def _secure(self, wanted: Tls) -> Iterator[Directive]:
         tls.require_new_enough(wanted, self.version, self.vhost.where)
+        if not self.place.own:
+            self.location.need(tls_default())
         if wanted.http3:
             self.location.need(shared.quic_default())
         yield from tls.listeners(wanted, self.version)
         yield from self._proxied(shared.PROXIED_TLS, "ssl")
         yield line("server_name", *self.vhost.server_names)
-        yield from tls.settings(wanted)
+        yield from tls.settings(wanted, self.place)
         yield from self._site(tuple(tls.headers(wanted)))
 
     def _proxied(self, port: int, *words: str) -> Iterator[Directive]:
@@ -133,6 +140,7 @@ class _Pen:
 
     def _site(self, headers: tuple[tuple[str, str], ...]) -> Iterator[Directive]:
         yield from self._client()
+        yield from self._usual()
         yield from limits(self.vhost.handling)
         yield from said(headers, self.vhost.handling.response_headers)
         yield from self._pages()
@@ -148,10 +156,25 @@ class _Pen:
         if self.vhost.handling.raw:
             yield tree.verbatim(self.vhost.handling.raw)
 
+    def _usual(self) -> Iterator[Directive]:
+        """What a main file of ours says for all of them."""
+        if self.place.own:
+            return
+        yield from self.place.names()
+        yield from shared.lives_on(self.version)
+        if not self.vhost.handling.body_size:
+            yield line("client_max_body_size", BODY_SIZE)
+        if not self.vhost.handling.timeouts.connect:
+            yield line("proxy_connect_timeout", CONNECT_TIMEOUT)
+
     def _pages(self) -> Iterator[Directive]:
         for code, page in self.vhost.error_pages:
             name = f"{self.vhost.name}:{code}.html"
             self.location.extras[f"pages/{name}"] = page
             yield line("error_page", code, f"{PAGES}/{code}.html")
-            inner = (line("internal"), line("default_type", "text/html"), line("alias", f"{_PAGE_FILES}/{name}"))
+            inner = (
+                line("internal"),
+                line("default_type", "text/html"),
+                line("alias", f"{self.place.current}/pages/{name}"),
+            )
             yield block("location", "=", f"{PAGES}/{code}.html", inner=inner)

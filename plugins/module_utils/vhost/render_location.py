@@ -12,12 +12,12 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost import shared
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.access import BasicAuth
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.content import Redirect, Static
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.handling import Handling
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.place import Place
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import Location, Vhost
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tree import Directive, block, line, verbatim
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.upstream import Upstream, render_upstream
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version
 
-AUTH = "/etc/nginx/current/auth"
 # Below this path a vhost has what only nginx itself asks for.
 PAGES = "/.flatrun"
 MISSPELLED = f"{PAGES}/misspelled"
@@ -61,8 +61,8 @@ def said(usual: Headers, asked: Headers) -> list[Directive]:
 class LocationPen:
     """Writes the locations of one vhost, and gathers what they need on the way."""
 
-    def __init__(self, vhost: Vhost, version: Version) -> None:
-        self.vhost, self.version = vhost, version
+    def __init__(self, vhost: Vhost, version: Version, place: Place) -> None:
+        self.vhost, self.version, self.place = vhost, version, place
         self.parts: dict[str, str] = {}
         self.extras: dict[str, str | BasicAuth] = {}
         self.addresses: set[str] = set()
@@ -98,7 +98,7 @@ class LocationPen:
             name = ":".join(owner(own.basic_auth is not None))
             self.extras[f"auth/{name}"] = whole.basic_auth
             yield line("auth_basic", whole.basic_auth.realm)
-            yield line("auth_basic_user_file", f"{AUTH}/{name}")
+            yield line("auth_basic_user_file", f"{self.place.current}/auth/{name}")
         if whole.rate_limit:
             zone = self.need(shared.rate_zone(whole.rate_limit.rate, *owner(own.rate_limit is not None)))
             burst = (f"burst={whole.rate_limit.burst}", "nodelay") if whole.rate_limit.burst else ()
@@ -132,7 +132,7 @@ class LocationPen:
             yield from (line("error_page", 404, "=", static.fallback), line("log_not_found", "off"))
 
     def _pass(self, upstream: Upstream, location: Location, where: str) -> Iterator[Directive]:
-        name, content = render_upstream(upstream, self.version, where)
+        name, content = render_upstream(upstream, self.version, where, self.place)
         self.addresses.update(upstream.addresses)
         if name:
             self.need((name, content))

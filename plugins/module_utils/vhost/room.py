@@ -27,7 +27,6 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost.serve import N
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import FAIL, ROLLED_BACK, Vhosts, parse
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import FOLDER, State, owner_of
 
-_WORKERS = "nginx"
 _SALT = 16
 
 
@@ -36,7 +35,7 @@ class Site:
 
     def __init__(self, spec: Vhosts, engine: Engine) -> None:
         self.spec, self.engine = spec, engine
-        self.observer = Observer(engine, spec.container, spec.root_dir)
+        self.observer = Observer(engine, spec.container, spec.root_dir, spec.guest)
         self.seen = State()
 
     def observe(self) -> State:
@@ -46,17 +45,19 @@ class Site:
 
     def hold(self) -> AbstractContextManager[None]:
         """The lock of flatrun_infra: both make releases of one nginx."""
-        return locked(self.observer.root, self.spec.engine["timeout"])
+        return locked(self.observer.locked, self.spec.engine["timeout"])
 
     def apply(self, plan: Plan, done: Journal) -> None:
         if plan.unreached:
             missing = plan.unreached[0]
-            raise Unreachable(missing.reason, missing.target, "Make it with flatrun_infra.")
-        nginx = Nginx(self.engine, self.spec.container, self.observer.releases, self.spec.keep_releases)
+            remedy = "Start it." if self.spec.guest else "Make it with flatrun_infra."
+            raise Unreachable(missing.reason, missing.target, remedy)
+        here = self.observer
+        nginx = Nginx(self.engine, self.spec.container, here.releases, self.spec.keep_releases, here.nginx)
         last = plan.actions[-1]
         order: Order = last.detail
         if last.verb == "reload":
-            nginx.reload(self.seen.release)
+            nginx.again(self.seen.release)
         else:
             order = self._release(nginx, order)
         for action in plan.actions:
@@ -84,7 +85,7 @@ class Site:
 
     def _without(self, order: Order, vhost: str, error: Refused) -> Order:
         """The order with one vhost as it was."""
-        texts = without(self.seen.files.texts, order.texts, vhost, order.version)
+        texts = without(self.seen.files.texts, order.texts, vhost, order.version, order.place)
         others = {path: content for path, content in order.extras.items() if owner_of(path) != vhost}
         extras = {**others, **self.seen.files.extras_of(vhost)}
         return replace(order, texts=texts, extras=extras, rejected={**order.rejected, vhost: error})
@@ -99,7 +100,7 @@ class Site:
             finally:
                 nginx.releases.discard(release)
 
-        return culprit(self.seen.files.texts, order.texts, order.version, is_bad)
+        return culprit(self.seen.files.texts, order.texts, order.version, is_bad, order.place)
 
     def _staged(self, nginx: Nginx, order: Order) -> str:
         """A candidate with these vhosts and the rest of the current release, byte for byte."""
@@ -112,7 +113,7 @@ class Site:
             for path, content in order.extras.items()
         }
         secret = any(path.startswith(AUTH) for path in extras)
-        account = self.engine.account(self.spec.container, _WORKERS) if secret else -1
+        account = self.observer.nginx.account() if secret else -1
         return releases.stage(
             {**rest, **extras, **{FOLDER + name: text for name, text in order.texts.items()}}, account
         )

@@ -5,16 +5,17 @@
 
 from __future__ import annotations
 
-import http.client
 import re
 import time
 from collections.abc import Collection
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
-from ansible_collections.flatrun.infra.plugins.module_utils.service.readiness import served_release
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import processes
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import MAIN, Releases
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.own import Own
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import Releases
 
 # How long a reload may take, and what each vhost adds to it.
 _PATIENCE = 30.0
@@ -22,7 +23,7 @@ _PATIENCE_EACH = 0.01
 _PAUSE = 0.05
 # A busy log is long, so it isn't read at each look.
 _LOG_PAUSE = 1.0
-_PLACE = re.compile(r"/etc/nginx/\d+/vhosts/([^:/]+)\.conf:\d+")
+_PLACE = re.compile(r"/\d{6,}/vhosts/([^:/]+)\.conf:\d+")
 _CONFLICT = re.compile(r'conflicting server name "([^"]+)"')
 
 
@@ -35,11 +36,24 @@ class Rejected(Refused):
         return found[1] if found else ""
 
 
+class Manner(Protocol):
+    """What differs between an nginx of ours and one that somebody else runs."""
+
+    def trial(self, release: str) -> AbstractContextManager[list[str]]: ...
+
+    def tell(self, master: int) -> None: ...
+
+    def served(self) -> str: ...
+
+
 class Nginx:
     """One nginx in a container, and its releases. ``keep`` is how many of them stay for a way back."""
 
-    def __init__(self, engine: Engine, container: str, releases: Releases, keep: int = 5) -> None:
+    def __init__(
+        self, engine: Engine, container: str, releases: Releases, keep: int = 5, manner: Manner | None = None
+    ) -> None:
         self.engine, self.container, self.releases, self.keep = engine, container, releases, keep
+        self.manner = manner or Own(engine, container)
 
     def serve(self, release: str, running: bool, names: Collection[str] = ()) -> None:
         """Switch to a staged release; where nginx runs, it is tested first, and what is served is what counts.
@@ -47,7 +61,11 @@ class Nginx:
         A warning that one of ``names`` is another server's too is an error: nginx would never ask one of them.
         """
         former = self.releases.current()
-        words = self.complaint(release, running, names)
+        try:
+            words = self.complaint(release, running, names)
+        except FlatrunError:
+            self.releases.discard(release)
+            raise
         if words:
             self.releases.discard(release)
             raise Rejected(f"nginx does not take the configuration: {words}", f"container {self.container}")
@@ -64,7 +82,17 @@ class Nginx:
     def _take_back(self, former: str) -> None:
         if former:
             self.releases.switch(former)
-            self._signal(self._master())
+        else:
+            self.releases.leave()
+        self.manner.tell(self._master())
+
+    def again(self, release: str) -> None:
+        """Serve what is on disk already, and isn't served."""
+        words = self.complaint(release, True)
+        if words:
+            raise Rejected(f"nginx does not take the configuration: {words}", f"container {self.container}")
+        self.releases.enter()
+        self.reload(release)
 
     def reload(self, release: str) -> None:
         """Have nginx serve the current release; a reload that returned 0 may have changed nothing, so it is proven.
@@ -75,12 +103,12 @@ class Nginx:
         since = int(time.time())
         master = self._master()
         former = processes.listening(master) if master else frozenset()
-        self._signal(master)
+        self.manner.tell(master)
         now = time.monotonic()
         until, read_log_at = now + _PATIENCE + _PATIENCE_EACH * self.releases.size(release), now + _LOG_PAUSE
         complaint = ""
         while True:
-            served = self._served()
+            served = self.manner.served()
             if served == release and not (former and former & processes.listening(master)):
                 return
             if time.monotonic() >= read_log_at:
@@ -100,8 +128,8 @@ class Nginx:
 
     def complaint(self, release: str, running: bool, names: Collection[str] = ()) -> str:
         """Why nginx would not take a staged release; empty if it would."""
-        command = ["nginx", "-t", "-c", f"/etc/nginx/{release}/{MAIN}"]
-        code, said = self.engine.run(self.container, command) if running else self._run_apart(command)
+        with self.manner.trial(release) as command:
+            code, said = self.engine.run(self.container, command) if running else self._run_apart(command)
         conflicts = [name for name in _CONFLICT.findall(said) if name in names]
         if code:
             return _emergency(said)
@@ -128,20 +156,6 @@ class Nginx:
             return code, self.engine.ask("logs", made["Id"]).decode("utf-8", "replace").strip()
         finally:
             self.engine.find("remove_container", made["Id"], force=True, v=True)
-
-    def _signal(self, master: int) -> None:
-        """Tell the master; where it can't be seen from here, by a command, which reads the whole configuration too."""
-        if master and processes.reload(master):
-            return
-        code, said = self.engine.run(self.container, ["nginx", "-s", "reload"])
-        if code:
-            raise Refused(f"nginx does not reload: {said}", f"container {self.container}")
-
-    def _served(self) -> str:
-        try:
-            return served_release(self.engine.address(self.container))
-        except (OSError, http.client.HTTPException):
-            return ""
 
     def _complaint(self, since: int) -> str:
         """What the master wrote when it did not take a configuration."""

@@ -13,6 +13,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.place import OURS, Place
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import common
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tree import Directive, block, line, text
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.upstream import ZONE
@@ -96,11 +97,13 @@ def proxied_default() -> tuple[str, str]:
     return unknown_hosts("proxied", *ports)
 
 
-def render_shared(parts: Mapping[str, str], version: Version) -> str:
-    tree: list[Directive] = []
-    if version >= LIVES_ON:
-        tree.append(line("keepalive_min_timeout", _LIVES_ON))
-    tree += common(version)
+def lives_on(version: Version) -> list[Directive]:
+    return [line("keepalive_min_timeout", _LIVES_ON)] if version >= LIVES_ON else []
+
+
+def render_shared(parts: Mapping[str, str], version: Version, place: Place = OURS) -> str:
+    """Where the main file isn't ours, nothing is said here that it may say too: nginx takes it only once."""
+    tree: list[Directive] = [*lives_on(version), *common(version)] if place.own else []
     # Connection is "upgrade" where the client asks for one, and left out otherwise, which keeps the upstream's alive.
     inner = (line("default", "upgrade"), line('""', ""))
     tree.append(block("map", "$http_upgrade", "$flatrun_connection", inner=inner))

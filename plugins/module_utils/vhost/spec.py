@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -58,10 +59,19 @@ class Vhost:
 
 
 @dataclass(frozen=True)
+class Guest:
+    """An nginx that somebody else runs: the folder of the host that our vhosts go to, and the command that reloads."""
+
+    config_path: str
+    reload_command: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Vhosts:
     root_dir: str
     container: str
     vhosts: tuple[Vhost, ...]
+    guest: Guest | None = None
     state: str = PRESENT
     exclusive: bool = False
     on_invalid: str = FAIL
@@ -84,12 +94,27 @@ def parse(params: Mapping[str, Any]) -> Vhosts:
         root_dir=names.absolute_path(params["root_dir"], "root_dir"),
         container=names.container_name(params["container"], "container"),
         vhosts=_with_own_names(vhosts, quarantine),
+        guest=parse_guest(params["config_path"], params["reload_command"]),
         state=params["state"],
         exclusive=bool(params["exclusive"]),
         on_invalid=params["on_invalid"],
         keep_releases=values.whole(params["keep_releases"], "keep_releases", 2, 1000),
         engine=dict(params),
     )
+
+
+def parse_guest(config_path: Any, reload_command: Any) -> Guest | None:
+    if not config_path:
+        if reload_command:
+            raise InvalidParameter(
+                "is for an nginx that somebody else runs", "reload_command", "Give config_path too, or leave it out."
+            )
+        return None
+    try:
+        command = tuple(shlex.split(names.text(reload_command or "nginx -s reload", "reload_command")))
+    except ValueError as error:
+        raise InvalidParameter(f"is no command ({error})", "reload_command") from None
+    return Guest(names.absolute_path(config_path, "config_path"), command)
 
 
 def _at(index: int, entry: Mapping[str, Any], allow_raw: bool, quarantine: bool) -> Vhost:

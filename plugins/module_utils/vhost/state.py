@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate import Certificate
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.place import OURS, Place
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version
 
 SHARED = "_shared.conf"
@@ -44,11 +45,14 @@ class Files:
 class State:
     """``status`` is the container's, empty without one; ``release`` is on disk, ``served`` what nginx answers.
 
+    What somebody else runs and doesn't run now can't be looked into: then only ``found`` has its status.
+
     ``certificates`` are those of the vhosts that are asked for, by the path of their chain. ``former`` is what an
     earlier release had, where a way back is asked for.
     """
 
     status: str = ""
+    found: str = ""
     version: Version = ()
     release: str = ""
     served: str = ""
@@ -57,6 +61,7 @@ class State:
     certificates: Mapping[str, Certificate] = field(default_factory=dict)
     now: float = 0.0
     former: Files | None = None
+    place: Place = OURS
 
     @property
     def running(self) -> bool:

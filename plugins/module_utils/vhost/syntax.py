@@ -25,10 +25,19 @@ class Named(NamedTuple):
     line: int
 
 
+class Include(NamedTuple):
+    """What a directive ``include`` names, and where in the text it stands, with its end."""
+
+    pattern: str
+    start: int
+    end: int
+
+
 class _Token(NamedTuple):
     text: str
     is_sign: bool
     line: int
+    start: int
 
 
 def _tokens(content: str) -> Iterator[_Token]:
@@ -39,7 +48,7 @@ def _tokens(content: str) -> Iterator[_Token]:
         if not found:
             raise ValueError("a quote has no end")
         if found.lastgroup not in ("comment", "space"):
-            yield _Token(found[found.lastgroup or 0], found.lastgroup == "sign", line)
+            yield _Token(found[found.lastgroup or 0], found.lastgroup == "sign", line, place)
         line += found[0].count("\n")
         place = found.end()
 
@@ -88,6 +97,23 @@ def server_names(content: str) -> list[Named]:
             words = []
     except ValueError:
         return found
+    return found
+
+
+def includes(content: str) -> list[Include]:
+    """What a file includes; none where it can't be read."""
+    found: list[Include] = []
+    words: list[_Token] = []
+    try:
+        for token in _tokens(content):
+            if not token.is_sign:
+                words.append(token)
+                continue
+            if token.text == ";" and len(words) == 2 and words[0].text == "include":
+                found.append(Include(words[1].text, words[0].start, token.start + 1))
+            words = []
+    except ValueError:
+        return []
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CERTIFICATES
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.place import Place
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tree import Directive, line
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.upstream import dotted
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version, whole
@@ -134,9 +135,9 @@ def common(version: Version) -> Iterator[Directive]:
     yield line("ssl_ecdh_curve", f"?X25519MLKEM768:{_GROUPS}" if version >= _HYBRID else _GROUPS)
 
 
-def settings(tls: Tls) -> Iterator[Directive]:
-    yield line("ssl_certificate", tls.certificate)
-    yield line("ssl_certificate_key", tls.key)
+def settings(tls: Tls, place: Place) -> Iterator[Directive]:
+    yield line("ssl_certificate", place.path(tls.certificate))
+    yield line("ssl_certificate_key", place.path(tls.key))
     yield line("ssl_protocols", *(("TLSv1.3",) if tls.policy == MODERN else ("TLSv1.2", "TLSv1.3")))
     yield line("ssl_prefer_server_ciphers", "off")
     yield line("ssl_session_cache", "shared:flatrun_tls:10m")

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.place import OURS, Place
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tree import Directive, block, line, text
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version, duration, readable, whole
 
@@ -165,7 +166,7 @@ def _require_known(value: Mapping[str, Any], known: set[str], where: str) -> Non
             raise InvalidParameter("is not known", f"{where}.{key}", f"Take of: {', '.join(sorted(known))}.")
 
 
-def render_upstream(upstream: Upstream, version: Version, where: str) -> tuple[str, str]:
+def render_upstream(upstream: Upstream, version: Version, where: str, place: Place = OURS) -> tuple[str, str]:
     """Name and text of the block; both are empty for a name that only a variable can follow."""
     if upstream.method == "sticky" and version < _STICKY:
         raise _too_old("sticky sessions", _STICKY, version, f"{where}.method")
@@ -173,12 +174,12 @@ def render_upstream(upstream: Upstream, version: Version, where: str) -> tuple[s
         if len(upstream.servers) > 1 or upstream.method != ROUND_ROBIN:
             raise _too_old("a pool of names", RESOLVES, version, where)
         return "", ""
-    inner = tuple(_block(upstream, version))
+    inner = (*_block(upstream), *(place.names() if upstream.by_name else ()))
     name = "flatrun_" + hashlib.sha256(text(inner).encode()).hexdigest()[:12]
     return name, text([block("upstream", name, inner=inner)])
 
 
-def _block(upstream: Upstream, version: Version) -> list[Directive]:
+def _block(upstream: Upstream) -> list[Directive]:
     lines = [line("zone", ZONE)]
     if upstream.method == "hash":
         lines.append(line("hash", upstream.hash_key, "consistent"))

@@ -146,6 +146,16 @@ def test_an_nginx_that_somebody_else_runs() -> None:
     assert found["nginx"] == {"name": "nginx", "type": "nginx", "mode": "external", "container": "web"}
 
 
+def test_apps_are_routed_by_an_nginx_that_somebody_else_runs() -> None:
+    block = "{nginx: {external: true, container_name: web%s}, deployments: [{name: a, domains: a.b, upstream: 'a:1'}]}"
+    assert read(block % "")["problem"].startswith("nginx.config_path: is needed for deployments with domains")
+    found = read(block % ", config_path: /opt/sites/, reload_command: kill -HUP 1")
+    assert (found["nginx"], found["route"]) == (
+        "web",
+        {"config_path": "/opt/sites", "reload_command": "kill -HUP 1"},
+    )
+
+
 def test_unknown_hosts_are_answered_where_the_block_says_so() -> None:
     assert items("nginx: {reject_unknown_domains: 'false'}")["nginx"]["config_files"] == {"default.conf": "404"}
     assert items("nginx: {reject_unknown_domains: true}")["nginx"]["config_files"] == {}
