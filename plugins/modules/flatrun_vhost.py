@@ -96,8 +96,8 @@ options:
             C(cookie)).
           - It has C(keepalive), the idle connections that each worker keeps (32 by default, 0 for none), and
             C(scheme), V(http) or V(https).
-          - nginx before 1.27.3 can't follow the names of a pool, so addresses are needed there, and has no kept
-            connections to a single name. V(sticky) needs nginx 1.29.6.
+          - nginx before 1.27.3 can't follow the names of a pool, so addresses are needed there, and takes no more
+            than the address of a single name, to which it keeps no connections. V(sticky) needs nginx 1.29.6.
         type: raw
         version_added: 0.1.0
       root:
@@ -321,8 +321,8 @@ options:
                 the name C(cookie)).
               - It has C(keepalive), the idle connections that each worker keeps (32 by default, 0 for none), and
                 C(scheme), V(http) or V(https).
-              - nginx before 1.27.3 can't follow the names of a pool, so addresses are needed there, and has no kept
-                connections to a single name. V(sticky) needs nginx 1.29.6.
+              - nginx before 1.27.3 can't follow the names of a pool, so addresses are needed there, and takes no more
+                than the address of a single name, to which it keeps no connections. V(sticky) needs nginx 1.29.6.
             type: raw
             version_added: 0.1.0
           root:

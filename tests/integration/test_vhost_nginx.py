@@ -129,12 +129,24 @@ class Site:
         return int(inspect(self.name)["State"]["Pid"])
 
 
-def backend(lab: Lab, name: str, says: str = "") -> str:
+def backend(lab: Lab, name: str, says: str = "", network: str = "") -> str:
     """A container that answers with what it received, on port 8000."""
     full = f"{lab.prefix}-{name}"
     docker("rm", "--force", full, check=False)
-    network = ("--network", lab.network("nginx"), "--entrypoint", "python3", "--volume", f"{BACKEND}:/backend.py:ro")
-    docker("run", "--detach", "--name", full, *network, lab.images["certbot"], "/backend.py", says or name, "8000")
+    place = ("--network", network or lab.network("nginx"), "--volume", f"{BACKEND}:/backend.py:ro")
+    docker(
+        "run",
+        "--detach",
+        "--name",
+        full,
+        *place,
+        "--entrypoint",
+        "python3",
+        lab.images["certbot"],
+        "/backend.py",
+        says or name,
+        "8000",
+    )
     return full
 
 

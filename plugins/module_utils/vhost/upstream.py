@@ -21,6 +21,9 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import 
 # From here on an upstream resolves its names while nginx runs, and keeps connections alive all the same.
 RESOLVES: Version = (1, 27, 3)
 _STICKY: Version = (1, 29, 6)
+# From here on connections are kept unless it is told otherwise; before, it takes no zero.
+_KEEPS: Version = (1, 29, 7)
+_KEPT = 32
 
 ROUND_ROBIN = "round_robin"
 METHODS = (ROUND_ROBIN, "least_conn", "ip_hash", "hash", "random", "sticky")
@@ -59,7 +62,7 @@ class Upstream:
     method: str = ROUND_ROBIN
     hash_key: str = ""
     cookie: str = ""
-    keepalive: int = 32
+    keepalive: int | None = None
 
     @property
     def by_name(self) -> bool:
@@ -104,7 +107,8 @@ def _method(value: Mapping[str, Any], servers: tuple[Server, ...], scheme: str, 
     if cookie and not _COOKIE.fullmatch(cookie):
         raise InvalidParameter(f"{cookie!r} is not a cookie's name", f"{where}.cookie")
     key = readable(value.get("hash_key", "$request_uri"), f"{where}.hash_key") if method == "hash" else ""
-    keepalive = whole(value.get("keepalive", 32), f"{where}.keepalive", 0, 10000)
+    given = value.get("keepalive")
+    keepalive = None if given is None else whole(given, f"{where}.keepalive", 0, 10000)
     return Upstream(servers, scheme, method, key, cookie, keepalive)
 
 
@@ -173,13 +177,15 @@ def render_upstream(upstream: Upstream, version: Version, where: str, place: Pla
     if upstream.by_name and version < RESOLVES:
         if len(upstream.servers) > 1 or upstream.method != ROUND_ROBIN:
             raise _too_old("a pool of names", RESOLVES, version, where)
+        if upstream.keepalive or upstream.servers[0] != Server(upstream.servers[0].address, True):
+            raise _too_old("more than the address of a single name", RESOLVES, version, where)
         return "", ""
-    inner = (*_block(upstream), *(place.names() if upstream.by_name else ()))
+    inner = (*_block(upstream, version), *(place.names() if upstream.by_name else ()))
     name = "flatrun_" + hashlib.sha256(text(inner).encode()).hexdigest()[:12]
     return name, text([block("upstream", name, inner=inner)])
 
 
-def _block(upstream: Upstream) -> list[Directive]:
+def _block(upstream: Upstream, version: Version) -> list[Directive]:
     lines = [line("zone", ZONE)]
     if upstream.method == "hash":
         lines.append(line("hash", upstream.hash_key, "consistent"))
@@ -188,8 +194,9 @@ def _block(upstream: Upstream) -> list[Directive]:
     elif upstream.method != ROUND_ROBIN:
         lines.append(line(upstream.method))
     lines += [_server_line(server) for server in upstream.servers]
-    if upstream.keepalive:
-        lines.append(line("keepalive", upstream.keepalive))
+    kept = _KEPT if upstream.keepalive is None else upstream.keepalive
+    if kept or version >= _KEEPS:
+        lines.append(line("keepalive", kept))
     return lines
 
 

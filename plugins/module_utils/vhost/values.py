@@ -15,6 +15,7 @@ Version = tuple[int, ...]
 
 _DURATION = re.compile(r"\d{1,9}(?:ms|s|m|h|d)?")
 _SIZE = re.compile(r"\d{1,12}[kKmMgG]?")
+_NO_VARIABLE = re.compile(r"\$(?!\{[A-Za-z0-9_]+\}|[A-Za-z0-9_])")
 # Less than a token of RFC 9110, section 5.6.2: what nginx would read as a variable is left out.
 _HEADER = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
@@ -54,7 +55,10 @@ def size(value: Any, where: str) -> str:
 
 def readable(value: Any, where: str) -> str:
     """A text that becomes one argument; it may hold nginx' variables."""
-    return names.text(value, where)
+    found = names.text(value, where)
+    if _NO_VARIABLE.search(found):
+        raise InvalidParameter("holds a '$' without a variable's name behind it", where, "nginx has no way to mean it.")
+    return found
 
 
 def header_name(value: Any, where: str) -> str:

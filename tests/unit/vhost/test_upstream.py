@@ -46,7 +46,21 @@ def test_a_pool() -> None:
         "server b:1 resolve backup",
         "server c:1 resolve down",
         "server unix:/d",
+        "keepalive 0",
     ]
+
+
+def test_none_are_kept_in_each_version() -> None:
+    """nginx takes a zero from the version on in which it keeps connections by itself."""
+    unkept = {"servers": ["192.0.2.1"], "keepalive": 0}
+    assert [lines(unkept, version)[2:] for version in ((1, 29, 6), (1, 29, 7))] == [[], ["keepalive 0"]]
+
+
+@pytest.mark.parametrize("more", [{"keepalive": 8}, {"servers": [{"address": "a", "max_fails": 2}]}])
+def test_what_an_old_nginx_cant_do_for_a_single_name_is_refused(more: dict[str, Any]) -> None:
+    lines({"servers": ["a"], **more})
+    with pytest.raises(FlatrunError, match="more than the address of a single name needs nginx 1.27.3"):
+        lines({"servers": ["a"], **more}, OLD)
 
 
 @pytest.mark.parametrize(
