@@ -581,6 +581,15 @@ options:
             type: bool
             default: false
             version_added: 0.1.0
+          placeholder:
+            description:
+              - "Whether HTTPS is answered with a self-signed certificate until the one that is named is there.
+                Meanwhile port 80 serves the site too, and browsers are not told O(vhosts[].tls.hsts)."
+              - Once the certificate is there, the next run of this module serves it. Without this, a certificate that
+                is not there is refused.
+            type: bool
+            default: false
+            version_added: 0.1.0
       trusted_proxies:
         description:
           - Proxies before this one, whose word about a client's address and scheme is believed.

@@ -185,6 +185,7 @@ def vhosts(gateway: str) -> list[dict[str, Any]]:
         {"name": HOST, "upstream": one, "tls": {**tls, "http3": True, "hsts": {"max_age": 5}}},
         {"name": "one1.example.com", "upstream": one, "tls": {**tls, "http2": False}},
         {"name": "redirect.example.com", "upstream": one, "tls": {**tls, "redirect": True, "redirect_code": 307}},
+        {"name": "new.example.com", "upstream": one, "tls": {"certificate": "new", "placeholder": True, "hsts": {}}},
         {"name": "w", "domains": ["*.w.example.com", "www.w.*", ".dot.example.com"], "upstream": one},
         {"name": "exact", "domains": ["exact.w.example.com", "bücher.example"], "upstream": "unix:/run/apps/two"},
         {"name": "weight.test", "upstream": pool(server("one", weight=3), "two")},
@@ -412,6 +413,33 @@ def test_http_1_and_2(site: Wire) -> None:
     assert site.ask(HOST).status == 200
     found = site.ask("redirect.example.com", "/a?b")
     assert (found.status, found.headers["location"]) == (307, "https://redirect.example.com/a?b")
+
+
+def served_certificate(site: Wire, host: str) -> str:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", site.tls_port), 15) as plain,
+        context.wrap_socket(plain, server_hostname=host) as line,
+    ):
+        return ssl.DER_cert_to_PEM_cert(line.getpeercert(True) or b"")
+
+
+def test_a_placeholder_answers_until_the_certificate_is_there(site: Wire) -> None:
+    vhost = next(each for each in vhosts(site.gateway) if each["name"] == "new.example.com")
+    placeholder = served_certificate(site, "new.example.com")
+    found = site.ask("new.example.com")
+    assert (found.status, "strict-transport-security" in found.headers) == (200, False)
+    assert curl(site, "new.example.com") == "2 200"
+    kept = site.folder / "releases" / "placeholder.pem"
+    assert (kept.stat().st_mode & 0o777, placeholder in kept.read_text()) == (0o600, True)
+    # Another change of others leaves it as it is.
+    site.settle({"name": "beside.test", "upstream": "unix:/run/apps/one"})
+    assert served_certificate(site, "new.example.com") == placeholder
+    folder = certificate(site.lab, "new", "new.example.com")
+    site.settle(vhost)
+    assert served_certificate(site, "new.example.com") == (folder / "fullchain.pem").read_text()
+    assert site.ask("new.example.com").status == 301
 
 
 class Http3(QuicConnectionProtocol):

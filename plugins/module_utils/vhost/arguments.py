@@ -83,6 +83,7 @@ _TLS = {
     "policy": {"type": "str", "choices": ["intermediate", "modern"], "default": "intermediate"},
     "http2": {"type": "bool", "default": True},
     "http3": {"type": "bool", "default": False},
+    "placeholder": {"type": "bool", "default": False},
 }
 
 _VHOST = {

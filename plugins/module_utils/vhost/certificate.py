@@ -19,6 +19,7 @@ class Certificate:
     not_before: float = 0.0
     not_after: float = 0.0
     names: tuple[str, ...] = ()
+    missing: bool = False
 
     def days_left(self, now: float) -> int:
         return int((self.not_after - now) // _DAY)

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate import objection
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import summary_of
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import Vhost, Vhosts
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import State
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import PLACEHOLDER
 
 
 class Holders:
@@ -47,6 +49,14 @@ class Holders:
                 )
 
 
+def with_placeholder(vhost: Vhost, state: State) -> Vhost:
+    """The vhost as it is to be until its certificate is there, if that is asked for."""
+    found = state.certificates.get(vhost.tls.certificate) if vhost.tls and vhost.tls.placeholder else None
+    if not (vhost.tls and found and found.missing):
+        return vhost
+    return replace(vhost, tls=vhost.tls.until_it_is_there(f"{state.place.folder}/{PLACEHOLDER}"))
+
+
 def certificate(vhost: Vhost, state: State) -> None:
     """Refuse a certificate with which clients would turn away, or nginx would not start."""
     found = state.certificates.get(vhost.tls.certificate) if vhost.tls else None
@@ -54,7 +64,11 @@ def certificate(vhost: Vhost, state: State) -> None:
     if words and vhost.tls:
         name = vhost.tls.name or vhost.tls.certificate
         raise Refused(
-            f"the certificate {name} won't do: {words}", f"{vhost.where}.tls.certificate", "Get one, or leave out tls."
+            f"the certificate {name} won't do: {words}",
+            f"{vhost.where}.tls.certificate",
+            "Get one, have a placeholder until then, or leave out tls."
+            if found and found.missing
+            else "Get one, or leave out tls.",
         )
 
 

@@ -16,6 +16,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost.observe import
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import summary_of
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import parse_guest
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import State
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import PLACEHOLDER
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.upstream import dotted
 
 Summary = Mapping[str, Any]
@@ -36,6 +37,7 @@ wait
 """
 _ADDRESS = re.compile(r"(?:unix:/[A-Za-z0-9_./-]+|[A-Za-z0-9_.\[\]:-]+:\d+)")
 _AT_ONCE = 64
+_UNTIL = "it is the self-signed placeholder, until the certificate is there"
 
 
 def answer(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,7 +93,7 @@ def _certificate(path: str, found: Certificate, summary: Summary, now: float) ->
         "fullchain": path,
         "days_left": None if found.problem else found.days_left(now),
         "names": list(found.names),
-        "problem": objection(found, summary.get("server_names", ()), now),
+        "problem": _UNTIL if path.endswith(PLACEHOLDER) else objection(found, summary.get("server_names", ()), now),
     }
 
 

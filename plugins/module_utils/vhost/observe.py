@@ -21,6 +21,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost.pair import re
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import OF_VHOSTS, Releases
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import Guest
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import FOLDER, Files, Foreign, State
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import PLACEHOLDER
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version, version_of
 
 Pairs = Mapping[str, str]
@@ -77,6 +78,7 @@ class Observer:
             now=self.now,
             former=self._former(release, found) if former else None,
             place=place,
+            signed=files.exists(f"{self.releases.path}/{PLACEHOLDER}"),
         )
 
     def _root_of(self, raw: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate im
 def read_pair(fullchain: str, privkey: str) -> Certificate:
     for path in (fullchain, privkey):
         if not os.path.isfile(path):
-            return Certificate(f"{path} does not exist")
+            return Certificate(f"{path} does not exist", missing=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(fullchain, privkey, password="")
@@ -29,10 +29,11 @@ def read_pair(fullchain: str, privkey: str) -> Certificate:
     # Python has no other way to what is in a certificate without a connection; it has had this one since 2.6.
     told = ssl._ssl._test_decode_cert(fullchain)  # type: ignore[attr-defined]
     return Certificate(
-        "",
-        ssl.cert_time_to_seconds(told["notBefore"]),
-        ssl.cert_time_to_seconds(told["notAfter"]),
-        tuple(_name(kind, value) for kind, value in told.get("subjectAltName", ()) if kind in ("DNS", "IP Address")),
+        not_before=ssl.cert_time_to_seconds(told["notBefore"]),
+        not_after=ssl.cert_time_to_seconds(told["notAfter"]),
+        names=tuple(
+            _name(kind, value) for kind, value in told.get("subjectAltName", ()) if kind in ("DNS", "IP Address")
+        ),
     )
 
 

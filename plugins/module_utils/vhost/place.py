@@ -31,6 +31,11 @@ class Place:
     resolver: tuple[str, ...] = ()
     own: bool = True
 
+    @property
+    def folder(self) -> str:
+        """Where all releases are."""
+        return self.current.rpartition("/")[0]
+
     def path(self, given: str) -> str:
         """A path below the folder of certificates, where this container has it."""
         inside = given.startswith(f"{CERTIFICATES}/")

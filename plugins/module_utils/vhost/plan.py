@@ -15,16 +15,21 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import 
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import guards
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.htpasswd import PasswordFile, resolve
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.place import OURS, Place
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import Rendered, needed, render
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import (
+    Rendered,
+    needed,
+    render,
+    summary_of,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.shared import parts_of, render_shared
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import ABSENT, FAIL, ROLLED_BACK, Vhost, Vhosts
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import SHARED, Files, State, owner_of
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import PLACEHOLDER
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version
 
 # What is rendered for while there is no nginx that could tell its version.
 _ASSUMED: Version = (1, 30, 0)
 AUTH = "auth/"
-
 Content = Union[str, PasswordFile]
 
 
@@ -53,7 +58,7 @@ def plan(spec: Vhosts, state: State) -> Plan:
     held_back = [
         Action("quarantine", f"vhost {name}", str(error), name, detail=order) for name, error in order.rejected.items()
     ]
-    if (order.texts, order.extras) != (state.files.texts, state.files.extras):
+    if (order.texts, order.extras) != (state.files.texts, state.files.extras) or _unsigned(state, order):
         reason = "the former vhosts are asked for" if spec.state == ROLLED_BACK else "its vhosts change"
         actions.append(Action("release", target, reason, detail=order))
     elif state.running and not state.live:
@@ -102,6 +107,12 @@ def _wanted(spec: Vhosts, state: State) -> Order:
     return Order(files, extras, version, state.place, places, rejected)
 
 
+def _unsigned(state: State, order: Order) -> bool:
+    """Whether the self-signed certificate is needed, and not there; once made it stays."""
+    pairs = (summary_of(text).get("certificate") or {} for text in order.texts.values())
+    return not state.signed and any(str(pair.get("fullchain")).endswith(f"/{PLACEHOLDER}") for pair in pairs)
+
+
 def _rendered(spec: Vhosts, state: State, version: Version) -> tuple[dict[str, Rendered], dict[str, FlatrunError]]:
     rendered: dict[str, Rendered] = {}
     rejected: dict[str, FlatrunError] = {}
@@ -125,6 +136,7 @@ def _checked(vhost: Vhost, state: State, version: Version, holders: guards.Holde
     if vhost.error:
         raise vhost.error
     holders.require_free(vhost)
+    vhost = guards.with_placeholder(vhost, state)
     rendered = render(vhost, version, state.place)
     # An expired certificate is no reason to refuse a vhost that stays as it is.
     if rendered.text != state.files.texts.get(f"{vhost.name}.conf"):
@@ -142,6 +154,10 @@ def _differences(spec: Vhosts, state: State, order: Order) -> Iterator[Action]:
             verb, reason = _told(old, new, name in listed or spec.state == ROLLED_BACK)
             yield Action(verb, f"vhost {name}", reason, name, old, new)
     yield from _extras(state, order)
+    if _unsigned(state, order):
+        yield Action(
+            "sign", f"placeholder of {spec.container}", "a vhost's own certificate is not there yet", after=SECRET
+        )
     old, new = before.texts.get(SHARED), order.texts.get(SHARED)
     if old != new:
         reason = "what the vhosts have in common differs"

@@ -12,12 +12,12 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Callable
 
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files
 from ansible_collections.flatrun.infra.plugins.module_utils.service.nginx import status_server
 
@@ -90,6 +90,17 @@ class Releases:
             self.discard(release)
             raise Refused(f"can't be written ({error.strerror})", top, "Make room or repair the disk.") from None
         return release
+
+    @contextmanager
+    def beside(self, name: str, secret: str, account: int) -> Iterator[None]:
+        """A file that is no release's own, for nothing but nginx' ``account``; it is gone again if what follows fails."""
+        files.make_folder(self.path)
+        files.write(f"{self.path}/{name}", secret.encode(), 0o600, account)
+        try:
+            yield
+        except FlatrunError:
+            files.remove(f"{self.path}/{name}")
+            raise
 
     def switch(self, release: str) -> None:
         """Make a release the current one by a single rename."""

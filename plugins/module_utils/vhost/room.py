@@ -20,12 +20,14 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost import plan as
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.blame import culprit, without
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.guards import quarantined
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.observe import Observer
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.plan import Order
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.placeholder import make
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.plan import Content, Order
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import AUTH, OF_VHOSTS
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import summary_of
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.serve import Nginx, Rejected
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import FAIL, ROLLED_BACK, Vhosts, parse
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import FOLDER, State, owner_of
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import PLACEHOLDER
 
 _SALT = 16
 
@@ -58,6 +60,9 @@ class Site:
         order: Order = last.detail
         if last.verb == "reload":
             nginx.again(self.seen.release)
+        elif any(action.verb == "sign" for action in plan.actions):
+            with here.releases.beside(PLACEHOLDER, make(), here.nginx.account()):
+                order = self._release(nginx, order)
         else:
             order = self._release(nginx, order)
         for action in plan.actions:
@@ -108,15 +113,17 @@ class Site:
         current = releases.current()
         found = releases.read(current) if current else {}
         rest = {name: text for name, text in found.items() if not name.startswith(OF_VHOSTS)}
-        extras = {
-            path: content if isinstance(content, str) else content.text(lambda: generate(_SALT).reveal())
-            for path, content in order.extras.items()
-        }
+        extras = {path: _made(content) for path, content in order.extras.items()}
         secret = any(path.startswith(AUTH) for path in extras)
         account = self.observer.nginx.account() if secret else -1
         return releases.stage(
             {**rest, **extras, **{FOLDER + name: text for name, text in order.texts.items()}}, account
         )
+
+
+def _made(content: Content) -> str:
+    """What could not be known beforehand."""
+    return content if isinstance(content, str) else content.text(lambda: generate(_SALT).reveal())
 
 
 @contextmanager

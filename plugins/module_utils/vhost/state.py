@@ -48,7 +48,7 @@ class State:
     What somebody else runs and doesn't run now can't be looked into: then only ``found`` has its status.
 
     ``certificates`` are those of the vhosts that are asked for, by the path of their chain. ``former`` is what an
-    earlier release had, where a way back is asked for.
+    earlier release had, where a way back is asked for. ``signed``: there is a placeholder for certificates.
     """
 
     status: str = ""
@@ -62,6 +62,7 @@ class State:
     now: float = 0.0
     former: Files | None = None
     place: Place = OURS
+    signed: bool = False
 
     @property
     def running(self) -> bool:

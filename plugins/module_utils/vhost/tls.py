@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
@@ -18,6 +18,8 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost.upstream impor
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version, whole
 
 MODERN, INTERMEDIATE = "modern", "intermediate"
+# Beside the releases: a candidate is tested before it is the current one, and its certificates have to be there then.
+PLACEHOLDER = "placeholder.pem"
 _REDIRECTS = (301, 302, 303, 307, 308)
 # From here on "http2 on" is a directive, and not a word of "listen".
 HTTP2_DIRECTIVE: Version = (1, 25, 1)
@@ -60,6 +62,11 @@ class Tls:
     policy: str = INTERMEDIATE
     http2: bool = True
     http3: bool = False
+    placeholder: bool = False
+
+    def until_it_is_there(self, path: str) -> Tls:
+        """With the placeholder at ``path``: a browser that was told to insist on TLS would let nobody pass it."""
+        return replace(self, certificate=path, key=path, name="", redirect=False, hsts=None)
 
 
 def parse_tls(entry: Mapping[str, Any] | None) -> Tls | None:
@@ -81,6 +88,7 @@ def parse_tls(entry: Mapping[str, Any] | None) -> Tls | None:
         entry["policy"],
         entry["http2"],
         entry["http3"],
+        entry["placeholder"],
     )
 
 

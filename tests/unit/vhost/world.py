@@ -73,6 +73,8 @@ class Server:
         if plan.unreached:
             raise Unreachable("it does not exist", "container")
         last, before = plan.actions[-1], self.state
+        if any(action.verb == "sign" for action in plan.actions):
+            self.state = replace(self.state, signed=True)
         if last.verb == "release":
             self._die(STAGED)
             self.take(last.detail)
