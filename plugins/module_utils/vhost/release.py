@@ -93,7 +93,7 @@ class Releases:
 
     @contextmanager
     def beside(self, name: str, secret: str, account: int) -> Iterator[None]:
-        """A file that is no release's own, for nothing but nginx' ``account``; it is gone again if what follows fails."""
+        """A file that is no release's own, for nginx' ``account`` alone; it is gone again if what follows fails."""
         files.make_folder(self.path)
         files.write(f"{self.path}/{name}", secret.encode(), 0o600, account)
         try:
