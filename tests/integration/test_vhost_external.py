@@ -198,7 +198,7 @@ def test_killed_at_each_file_operation_something_whole_is_served(site: Guest, tm
     points = trace.steps(log, site.lab.root)
     assert len(points) > 20
     wanted = os.environ.get("FLATRUN_TEST_CRASHES", "")
-    chosen = points if wanted == "all" else points[len(points) // 3 :: max(1, len(points) // int(wanted or 2))]
+    chosen = points if wanted == "all" else points[len(points) // 2 :: max(1, len(points) // int(wanted or 2))]
     former = "two"
     for step in chosen:
         target = "one" if former == "two" else "two"

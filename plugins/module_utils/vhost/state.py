@@ -52,7 +52,6 @@ class State:
     """
 
     status: str = ""
-    found: str = ""
     version: Version = ()
     release: str = ""
     served: str = ""
@@ -63,6 +62,7 @@ class State:
     former: Files | None = None
     place: Place = OURS
     signed: bool = False
+    found: str = ""
 
     @property
     def running(self) -> bool:
