@@ -1,4 +1,4 @@
-"""No request is lost over reloads: under wrk, and under a client that never retries.
+"""No request is lost over reloads: under wrk, under h2load, and under a client that never retries.
 
 FLATRUN_TEST_RELOADS says how many reloads there are (12 by default; 200 take several minutes).
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import threading
@@ -113,11 +112,23 @@ def wrk(port: int) -> tuple[int, int]:
     return int(total[1]), failed + (int(others[1]) if others else 0)
 
 
+def h2load(port: int) -> tuple[int, int]:
+    """The same of h2load. Over HTTP/1.1: over HTTP/2 it stops for good where a server says that it goes."""
+    command = ["h2load", "--h1", "-t1", "-c8", f"-D{int(duration())}", f"--connect-to=127.0.0.1:{port}"]
+    said = subprocess.run([*command, f"https://{HOST}:{port}/"], check=True, capture_output=True, text=True).stdout
+    told = re.search(r"(\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", said)
+    assert told, said
+    done, succeeded, *lost = map(int, told.groups())
+    return done, max(done - succeeded, *lost)
+
+
 def measure(site: Site) -> dict[str, tuple[int, int]]:
     strict = [Strict(site.port, method) for method in ("GET", "POST") for _client in range(2)]
     found: dict[str, tuple[int, int]] = {}
-    # wrk adds load where it is installed; the strict clients alone show what is lost.
-    load = [threading.Thread(target=lambda: found.update(wrk=wrk(site.port)))] if shutil.which("wrk") else []
+    load = [
+        threading.Thread(target=lambda: found.update(wrk=wrk(site.port))),
+        threading.Thread(target=lambda: found.update(h2load=h2load(site.tls_port))),
+    ]
     reload_under(site, [*load, *strict])
     found["strict"] = sum(each.sent for each in strict), sum(each.lost for each in strict)
     return found

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Callable
 
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.place import OURS, Place
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import needed
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import needed, summary_of
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.shared import parts_of, render_shared
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import SHARED
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version
@@ -33,6 +33,15 @@ def culprit(before: Texts, after: Texts, version: Version, is_bad: Callable[[Tex
         middle = (good + bad) // 2
         good, bad = (good, middle) if is_bad_with(middle) else (middle, bad)
     return changed[bad - 1].rpartition(".")[0]
+
+
+def mentioned(texts: Texts, words: str) -> str:
+    """The vhost whose certificate nginx complains of, which it names by its files alone."""
+    for name, text in sorted(texts.items()):
+        pair = summary_of(text).get("certificate") or {}
+        if any(f'"{path}"' in words for path in pair.values()):
+            return name.rpartition(".")[0]
+    return ""
 
 
 def without(before: Texts, after: Texts, vhost: str, version: Version, place: Place = OURS) -> dict[str, str]:

@@ -30,7 +30,8 @@ def objection(certificate: Certificate, server_names: Iterable[str], now: float)
     if certificate.problem:
         return certificate.problem
     if now >= certificate.not_after:
-        return f"it expired {-certificate.days_left(now)} days ago"
+        days = int((now - certificate.not_after) // _DAY)
+        return f"it expired {days} days ago" if days > 1 else "it expired a day ago" if days else "it expired today"
     if now < certificate.not_before:
         return "it is not valid yet"
     missing = [name for name in server_names if not _covered(name, certificate.names)]

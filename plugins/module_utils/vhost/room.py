@@ -17,7 +17,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import 
 from ansible_collections.flatrun.infra.plugins.module_utils.host.lock import locked
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import plan as planning
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.blame import culprit, without
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.blame import culprit, mentioned, without
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.guards import quarantined
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.observe import Observer
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.placeholder import make
@@ -79,8 +79,8 @@ class Site:
                 nginx.serve(self._staged(nginx, order), self.seen.running, names)
                 return order
             except Rejected as error:
-                vhost = error.file or self._culprit(nginx, order)
-                where = f"{order.places[vhost]} ({vhost})" if vhost in order.places else error.where
+                vhost = error.file or mentioned(order.texts, error.what) or self._culprit(nginx, order)
+                where = f"{order.places[vhost]} ({vhost})" if vhost in order.places else _where(vhost, error)
                 named = Refused(error.what, where, "Correct it; nothing was changed.")
                 if self.spec.on_invalid == FAIL or vhost not in order.places or vhost in order.rejected:
                     raise named from None
@@ -124,6 +124,10 @@ class Site:
 def _made(content: Content) -> str:
     """What could not be known beforehand."""
     return content if isinstance(content, str) else content.text(lambda: generate(_SALT).reveal())
+
+
+def _where(vhost: str, error: Rejected) -> str:
+    return f"vhost {vhost}" if vhost else error.where
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Callable
 
 import pytest
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.blame import culprit
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.blame import culprit, mentioned
 
 VERSION = (1, 30, 0)
 
@@ -33,3 +33,13 @@ def test_each_place(count: int) -> None:
 def test_what_was_bad_before_is_nobodys() -> None:
     assert culprit({"a.conf": "bad"}, {"a.conf": "bad", "b.conf": "good"}, VERSION, lambda _files: True) == ""
     assert culprit({"a.conf": "bad"}, {}, VERSION, lambda _files: True) == ""
+
+
+def test_whose_certificate_it_is() -> None:
+    files = {
+        "a.conf": '# flatrun.infra {"certificate": {"fullchain": "/c/a.pem", "privkey": "/c/a.key"}}\n',
+        "b.conf": '# flatrun.infra {"certificate": {"fullchain": "/c/b.pem", "privkey": "/c/b.key"}}\n',
+        "c.conf": "# flatrun.infra {}\n",
+    }
+    assert mentioned(files, 'cannot load certificate key "/c/b.key": no such file') == "b"
+    assert mentioned(files, 'cannot load certificate "/c/b.pem.old"') == ""

@@ -45,6 +45,8 @@ def refusal(here: Server, *vhosts: dict[str, Any], **more: Any) -> str:
         (SOUND, ["*.a.example"], "it is not for *.a.example"),
         (SOUND, [".b.example"], "it is not for .b.example"),
         (replace(SOUND, not_after=NOW - 3 * DAY), ["a.example"], "it expired 3 days ago"),
+        (replace(SOUND, not_after=NOW - DAY - 1), ["a.example"], "it expired a day ago"),
+        (replace(SOUND, not_after=NOW - 1), ["a.example"], "it expired today"),
         (replace(SOUND, not_before=NOW + 1), ["a.example"], "it is not valid yet"),
         (Certificate("x.pem does not exist"), ["a.example"], "x.pem does not exist"),
     ],

@@ -1,4 +1,7 @@
-"""A backend that tells what it received, and speaks WebSocket; its name is its first argument, its port the second."""
+"""A backend that tells what it received, and speaks WebSocket; its name is its first argument, its port the second.
+
+What ends with ``/slow`` is answered in pieces over five seconds, and a WebSocket there goes on, with an echo.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import hashlib
 import json
 import socket
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -19,6 +23,9 @@ class Backend(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.headers.get("Upgrade", "").lower() == "websocket":
             self.greet()
+            return
+        if self.path.endswith("/slow"):
+            self.drip()
             return
         length = int(self.headers.get("Content-Length", 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -40,6 +47,20 @@ class Backend(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"\x81\x05hello")
         self.close_connection = True
+        if self.path.endswith("/slow"):
+            # One short frame, masked with zeros, goes back as it is, unmasked.
+            head = self.rfile.read(6)
+            self.wfile.write(bytes([head[0], head[1] & 0x7F]) + self.rfile.read(head[1] & 0x7F))
+
+    def drip(self) -> None:
+        pieces = [b"piece " * 1000] * 25
+        self.send_response(200)
+        self.send_header("Content-Length", str(sum(map(len, pieces))))
+        self.end_headers()
+        for piece in pieces:
+            self.wfile.write(piece)
+            self.wfile.flush()
+            time.sleep(0.2)
 
     def log_message(self, *_arguments: object) -> None:
         pass

@@ -1,0 +1,198 @@
+"""What an nginx of ours has to bear: files edited and certificates lost, runs beside each other, and what goes on over
+a reload."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import Lab, docker, module_path
+from ansible_collections.flatrun.infra.tests.integration.test_vhost_nginx import Site, backend, certificate, secure
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+
+A: dict[str, Any] = {"name": "a.example.com", "redirect": {"to": "https://one.example.com"}}
+B: dict[str, Any] = {"name": "b.example.com", "redirect": {"to": "https://two.example.com"}}
+
+
+@pytest.fixture(scope="module")
+def made(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    lab = Lab(images, module_path(tmp_path_factory.mktemp("modules")))
+    try:
+        lab.open()
+        site = Site(lab, "1.30")
+        site.begin()
+        yield site
+    finally:
+        lab.close()
+
+
+@pytest.fixture
+def site(made: Site) -> Site:
+    made.settle(exclusive=True)
+    return made
+
+
+def expire(folder: Path, name: str) -> None:
+    """The same key, in a certificate that was good until yesterday."""
+    key = serialization.load_pem_private_key((folder / "privkey.pem").read_bytes(), None)
+    now, who = datetime.now(timezone.utc), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    built = x509.CertificateBuilder(who, who, key.public_key(), x509.random_serial_number())
+    built = built.not_valid_before(now - timedelta(days=9)).not_valid_after(now - timedelta(days=1))
+    built = built.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    signed = built.sign(key, hashes.SHA256())
+    (folder / "fullchain.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+
+
+def test_a_file_of_ours_that_is_edited_by_hand_is_named_or_put_right(site: Site) -> None:
+    site.settle(A)
+    edited = site.folder / "releases" / "current" / "vhosts" / "a.example.com.conf"
+    whole = edited.read_text()
+    edited.write_text(whole + "server { broken; }\n")
+    before = site.current()
+    refused = site.run(B).refused("broken", "a.example.com.conf")
+    assert not refused.changed
+    assert site.current() == before
+    assert site.ask("a.example.com").headers["location"] == "https://one.example.com/"
+    done = site.settle(A, B)
+    assert [action["target"] for action in done.actions][:2] == ["vhost a.example.com", "vhost b.example.com"]
+    edited = site.folder / "releases" / "current" / "vhosts" / "a.example.com.conf"
+    assert edited.read_text() == whole
+    # Edited so that nginx takes it: it is changed only by a task that lists it, and foretold.
+    edited.write_text(whole.replace("one.example.com", "hand.example.com"))
+    site.settle(B)
+    assert site.settle(A).said["vhosts"][0]["actions"][0]["reason"] == "it differs"
+
+
+def test_an_expired_certificate_keeps_out_what_is_new_and_takes_down_nothing(site: Site) -> None:
+    folder = certificate(site.lab, "e", "e.example.com")
+    tls = {"name": "e.example.com", "redirect": {"to": "https://x.example.com"}, "tls": {"certificate": "e"}}
+    site.settle(tls)
+    expire(folder, "e.example.com")
+    site.settle(tls, B)
+    assert secure(site, "e.example.com", "/")[0] == 301
+    site.run({**tls, "body_size": "1m"}).refused("vhosts[0].tls.certificate", "it expired a day ago")
+    site.run({**tls, "name": "x", "domains": ["x.example.com"]}).refused("it expired")
+
+
+def test_a_certificate_that_somebody_removed_is_named_and_takes_down_nothing(site: Site) -> None:
+    folder = certificate(site.lab, "gone", "gone.example.com")
+    tls = {"name": "gone.example.com", "redirect": {"to": "https://x.example.com"}, "tls": {"certificate": "gone"}}
+    site.settle(tls, A)
+    subprocess.run(["rm", "-rf", str(folder)], check=True)
+    before = site.current()
+    site.run(B).refused("gone.example.com", "fullchain.pem")
+    assert site.current() == before
+    assert secure(site, "gone.example.com", "/")[0] == 301
+    assert site.ask("a.example.com").status == 301
+    site.settle({"name": "gone.example.com", "state": "absent"}, B)
+
+
+def test_after_the_last_vhost_unknown_hosts_get_nothing(site: Site) -> None:
+    certificate(site.lab, "last", "last.example.com")
+    vhost = {"name": "last.example.com", "redirect": {"to": "https://x.example.com"}, "tls": {"certificate": "last"}}
+    site.settle(vhost)
+    assert secure(site, "last.example.com", "/")[0] == 301
+    site.settle({"name": "last.example.com", "state": "absent"})
+    docker("restart", "--time", "1", site.name)
+    site.until("any.example.com", 0)
+    for host in ("last.example.com", "unknown.example.com"):
+        assert site.ask(host).status == 0
+        with pytest.raises(ssl.SSLError):
+            secure(site, host, "/")
+
+
+def test_a_reload_for_which_no_descriptor_is_left_is_no_success(site: Site) -> None:
+    site.settle(A)
+    before, master = site.current(), site.master()
+    limits = resource.prlimit(master, resource.RLIMIT_NOFILE)
+    held = {int(name) for name in os.listdir(f"/proc/{master}/fd")}
+    lowest = next(number for number in range(len(held) + 1) if number not in held)
+    resource.prlimit(master, resource.RLIMIT_NOFILE, (lowest, limits[1]))
+    try:
+        changed = {**A, "redirect": {"to": "https://new.example.com"}}
+        site.run(changed).refused("after its reload", "Too many open files")
+    finally:
+        resource.prlimit(master, resource.RLIMIT_NOFILE, limits)
+    assert site.current() == before
+    assert site.ask("a.example.com").headers["location"] == "https://one.example.com/"
+    site.settle(changed)
+
+
+def test_a_full_disk_changes_nothing(site: Site) -> None:
+    site.settle(A)
+    before = sorted(os.listdir(site.folder / "releases"))
+    page = {"error_pages": {"502": "page " * 2000}}
+    refused = site.run({**B, **page}, under=("prlimit", "--fsize=4096")).refused("can't be written (File too large)")
+    assert not refused.changed
+    assert sorted(os.listdir(site.folder / "releases")) == before
+    site.settle({**B, **page})
+
+
+def test_runs_beside_each_other_lose_nothing(site: Site) -> None:
+    vhosts = [{**A, "name": f"p{number}.example.com"} for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        for done in pool.map(site.run, vhosts):
+            assert done.good().changed
+    assert {site.ask(vhost["name"]).status for vhost in vhosts} == {301}
+    assert not site.run(*vhosts, exclusive=True).good().changed
+
+
+def test_a_paused_nginx_gets_its_release_and_loads_it_when_it_goes_on(site: Site) -> None:
+    site.settle(A)
+    docker("pause", site.name)
+    try:
+        done = site.run(B).good()
+        assert not done.said["live"]
+        assert not done.said["reloaded"]
+    finally:
+        docker("unpause", site.name)
+    assert site.run(B).good().verbs == ["reload"]
+    assert site.ask("b.example.com").status == 301
+
+
+class Going:
+    """One request that takes longer than a reload, on a connection of its own."""
+
+    def __init__(self, site: Site, *headers: str) -> None:
+        self.connection = socket.create_connection(("127.0.0.1", site.port), 30)
+        lines = ["GET /slow HTTP/1.1", "Host: slow.example.com", *headers]
+        self.connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        self.file = self.connection.makefile("rb")
+
+    def head(self) -> list[str]:
+        return [line.decode().strip() for line in iter(self.file.readline, b"\r\n")]
+
+    def close(self) -> None:
+        self.file.close()
+        self.connection.close()
+
+
+def test_downloads_and_websockets_go_on_over_reloads(site: Site) -> None:
+    app = backend(site.lab, "slow")
+    site.settle({"name": "slow.example.com", "upstream": f"{app}:8000"})
+    site.until("slow.example.com", 200)
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    download, chat = Going(site), Going(site, "Upgrade: websocket", "Connection: Upgrade", key)
+    try:
+        assert download.head()[0].startswith("HTTP/1.1 200")
+        assert chat.head()[0].startswith("HTTP/1.1 101")
+        assert chat.file.read(7) == b"\x81\x05hello"
+        for vhost in (A, B):
+            assert site.settle(vhost).said["reloaded"]
+        chat.connection.sendall(b"\x81\x84\0\0\0\0echo")
+        assert chat.file.read(6) == b"\x81\x04echo"
+        assert len(download.file.read(150_000)) == 150_000
+    finally:
+        download.close()
+        chat.close()
+        docker("rm", "--force", app)
