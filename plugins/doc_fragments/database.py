@@ -32,7 +32,7 @@ options:
     type: str
     version_added: 0.1.0
   login_port:
-    description: Port of the server. The default is the container's own, else 3306 or 5432.
+    description: Port of the server. The default is the container's own, else 3306, 5432 or 6379.
     type: int
     version_added: 0.1.0
   login_unix_socket:
@@ -41,8 +41,8 @@ options:
     version_added: 0.1.0
   login_user:
     description:
-      - Who logs in. The default is C(root) for MySQL and MariaDB, and for PostgreSQL C(postgres) or the
-        C(POSTGRES_USER) that a container was made with.
+      - Who logs in. The default is C(root) for MySQL and MariaDB, for PostgreSQL C(postgres) or the C(POSTGRES_USER)
+        that a container was made with, and C(default) for Redis.
     type: str
     version_added: 0.1.0
   login_password:
@@ -62,6 +62,7 @@ options:
     description:
       - Whether the connection is over TLS. V(prefer) takes it where the server offers it, V(require) insists on it,
         V(verify-ca) verifies the server's certificate and V(verify-full) its name too.
+      - Redis speaks TLS at a port of its own, so there V(prefer) is V(disable).
     type: str
     choices: [disable, prefer, require, verify-ca, verify-full]
     default: prefer
@@ -104,4 +105,5 @@ options:
 requirements:
   - PyMySQL (C(python3-pymysql)) and C(python3-cryptography) for MySQL and MariaDB
   - psycopg2 (C(python3-psycopg2)) for PostgreSQL
+  - redis-py (C(python3-redis)) for Redis
 """

@@ -10,8 +10,8 @@ module: flatrun_db
 short_description: Manage databases, users and grants of a server, many at once
 version_added: 0.1.0
 description:
-  - Creates, changes and removes databases, users and grants of MySQL, MariaDB and PostgreSQL, all of a task in one
-    connection.
+  - Creates, changes and removes databases, users and grants of MySQL, MariaDB and PostgreSQL, and users of Redis, all
+    of a task in one connection.
   - A second run changes nothing, passwords included. They are compared with what the server keeps of them, and only
     such a digest is sent to it, never the password itself.
   - A new database of PostgreSQL lets nobody in but its owner and those who are granted it.
@@ -30,6 +30,17 @@ attributes:
       mode.
     support: full
 options:
+  engine:
+    description:
+      - Which server it is. It is compared with what the server says of itself.
+      - Left out, it is what the container was made for. Anything but a container of M(flatrun.infra.flatrun_infra)
+        needs it.
+      - Redis has O(users) alone. A change of them is written to its ACL file, else to its configuration file, in one
+        transaction. A server that may write neither is refused, for a restart would lose them.
+    type: str
+    choices: [mysql, mariadb, postgresql, redis]
+    aliases: [type]
+    version_added: 0.1.0
   databases:
     description: The databases.
     type: list
@@ -117,7 +128,7 @@ options:
         description:
           - What the server itself keeps of the password, in place of O(users[].password). For MySQL and MariaDB
             C(authentication_string), that of C(caching_sha2_password) in hex with C(0x) before; for PostgreSQL
-            C(rolpassword).
+            C(rolpassword); for Redis SHA-256 in hexadecimal digits.
         type: raw
         version_added: 0.1.0
       plugin:
@@ -134,12 +145,20 @@ options:
         choices: [always, on_create]
         default: always
         version_added: 0.1.0
+      retain_password:
+        description:
+          - Whether the present password goes on working beside a new one, so that an app can be told the new one first.
+            Of MySQL (C(RETAIN CURRENT PASSWORD)) and Redis. It takes O(users[].password) or O(users[].password_hash).
+          - With V(false), a former password that still works is discarded where O(users[].update_password=always).
+        type: bool
+        default: false
+        version_added: 0.1.0
       attributes:
         description:
           - Words that hold, or don't with C(NO) before. Those that aren't named stay as they are.
-          - V(ROLE) is a role that nobody logs in as, on all three. MySQL and MariaDB have V(LOCKED) and V(UNLOCKED)
-            besides. PostgreSQL has V(SUPERUSER), V(CREATEDB), V(CREATEROLE), V(INHERIT), V(LOGIN), V(REPLICATION)
-            and V(BYPASSRLS).
+          - V(ROLE) is a role that nobody logs in as, on all but Redis. MySQL and MariaDB have V(LOCKED) and V(UNLOCKED)
+            besides, and Redis has these two alone. PostgreSQL has V(SUPERUSER), V(CREATEDB), V(CREATEROLE),
+            V(INHERIT), V(LOGIN), V(REPLICATION) and V(BYPASSRLS).
         type: list
         elements: str
         default: []
@@ -157,6 +176,28 @@ options:
           - What MySQL and MariaDB ask of the user's connection. V(none), V(ssl), V(x509), or a mapping of C(cipher),
             C(issuer) and C(subject).
         type: raw
+        version_added: 0.1.0
+      keys:
+        description:
+          - Patterns of the keys that a user of Redis may use, such as V(app:*). V(%R~app:*) may be read and V(%W~app:*)
+            written.
+          - Left out, a user that exists keeps its own, and a new one has none. The same holds for
+            O(users[].channels) and O(users[].commands).
+        type: list
+        elements: str
+        version_added: 0.1.0
+      channels:
+        description: Patterns of the channels that a user of Redis may use.
+        type: list
+        elements: str
+        version_added: 0.1.0
+      commands:
+        description:
+          - Commands that a user of Redis may give, one rule after the other, beginning with none, such as V(get),
+            V(-keys), V(config|get), V(@read) for a category and V(+@all) for all.
+          - They are compared by what they allow on this server, not by how they are written.
+        type: list
+        elements: str
         version_added: 0.1.0
       force:
         description:
@@ -320,6 +361,24 @@ EXAMPLES = r"""
       - {user: readers, database: shop, privileges: [CONNECT]}
       - {user: reports, object_type: role, objects: [readers]}
     grants_mode: exclusive
+
+- name: Let an app use its own keys of Redis
+  flatrun.infra.flatrun_db:
+    container: flatrun-redis
+    users:
+      - name: blog
+        password: "{{ blog_password }}"
+        keys: ["blog:*"]
+        channels: ["blog:*"]
+        commands: ["@all", "-@admin", "-@dangerous"]
+
+- name: Change a password while the app still has the former one
+  flatrun.infra.flatrun_db:
+    container: flatrun-mysql
+    users:
+      - name: blog
+        password: "{{ blog_new_password }}"
+        retain_password: true
 
 - name: Remove an app's database and user from a server elsewhere
   flatrun.infra.flatrun_db:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.arguments import DOCKER, ROOT_DIR, Arguments
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import REDIS, SQL
 
 _STATE = {"type": "str", "choices": ["present", "absent"], "default": "present"}
 # raw: Ansible would make a string of the 83 that YAML made of 0123.
@@ -20,7 +21,7 @@ _TIMEOUT = {"timeout": {**DOCKER.options["timeout"], "aliases": ["docker_timeout
 CONNECTION = (
     Arguments(
         {
-            "engine": {"type": "str", "choices": ["mysql", "mariadb", "postgresql"], "aliases": ["type"]},
+            "engine": {"type": "str", "choices": [*SQL], "aliases": ["type"]},
             "container": {"type": "str"},
             "login_host": {"type": "str"},
             "login_port": {"type": "int"},
@@ -59,10 +60,12 @@ _USER = {
     "password": _PASSWORD,
     "password_hash": _PASSWORD,
     "plugin": {"type": "str"},
+    "retain_password": {"type": "bool", "default": False, "no_log": False},
     "update_password": {"type": "str", "choices": ["always", "on_create"], "default": "always", "no_log": False},
     "attributes": {"type": "list", "elements": "str", "default": []},
     "limits": {"type": "dict", "default": {}},
     "tls_requires": {"type": "raw"},
+    **{part: {"type": "list", "elements": "str"} for part in ("keys", "channels", "commands")},
     "force": {"type": "bool", "default": False},
     "state": _STATE,
 }
@@ -96,7 +99,7 @@ DB = (
         }
     )
     .merge(CONNECTION)
-    .merge(Arguments(_TIMEOUT))
+    .merge(Arguments({"engine": {**CONNECTION.options["engine"], "choices": [*SQL, REDIS]}, **_TIMEOUT}))
 )
 
 QUERY = (

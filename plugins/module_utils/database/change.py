@@ -87,6 +87,7 @@ class CreateUser:
     attributes: Mapping[str, bool] = field(default_factory=dict)
     limits: Mapping[str, str] = field(default_factory=dict)
     tls: str = ""
+    acl: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,22 @@ class AlterUser:
     attributes: Mapping[str, bool] = field(default_factory=dict)
     limits: Mapping[str, str] = field(default_factory=dict)
     tls: str = ""
+    acl: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class SetPassword:
+    """``retain``: the one that worked before goes on working. ``discard``: a former one beside it worked too."""
+
+    credential: Credential
+    retain: bool = False
+    discard: bool = False
+
+
+@dataclass(frozen=True)
+class DiscardPassword:
+    """A former password no longer works; the present one does, and is the one of the credential."""
+
     credential: Credential
 
 
@@ -142,6 +155,7 @@ Change = Union[
     CreateUser,
     AlterUser,
     SetPassword,
+    DiscardPassword,
     DropUser,
     Grant,
     Revoke,

@@ -6,19 +6,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, MYSQL, POSTGRESQL
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
+    DEFAULT_USER,
+    MARIADB,
+    MYSQL,
+    POSTGRESQL,
+    REDIS,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import Connection, Tls
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.home import NEXT, Home
 from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import Layout
 
-_ADMINISTRATORS = {MYSQL: "root", MARIADB: "root", POSTGRESQL: "postgres"}
+_ADMINISTRATORS = {MYSQL: "root", MARIADB: "root", POSTGRESQL: "postgres", REDIS: DEFAULT_USER}
 _PORT = re.compile(r"(?:--port=|-p )(\d+)")
 
 
@@ -39,9 +46,12 @@ class Endpoint:
     where: str
 
 
-def locate(connection: Connection) -> Endpoint | str:
-    """The server's endpoint, or in words why there is none yet."""
+def locate(connection: Connection, engines: Collection[str] = tuple(_ADMINISTRATORS)) -> Endpoint | str:
+    """The endpoint of a server of one of the engines, or in words why there is none yet."""
     found = _in_container(connection) if connection.container else _elsewhere(connection)
+    if isinstance(found, Endpoint) and found.engine not in engines:
+        where = "container" if connection.container else "engine"
+        raise Refused(f"{connection} runs {found.engine}, which is none of {', '.join(engines)}", where)
     if connection.database and isinstance(found, Endpoint) and found.engine != POSTGRESQL:
         raise InvalidParameter(f"is for PostgreSQL alone, and this is {found.engine}", "login_db", "Leave it out.")
     return found
@@ -101,7 +111,7 @@ def _engine(connection: Connection, labels: dict[str, str]) -> str:
         raise InvalidParameter(
             f"{connection.container} is not a container of ours, so it isn't known which engine runs in it",
             "engine",
-            "Say mysql, mariadb or postgresql.",
+            f"Say one of {', '.join(_ADMINISTRATORS)}.",
         )
     if engine not in _ADMINISTRATORS:
         raise Refused(f"{connection.container} runs {engine}, which is no database server", "container")

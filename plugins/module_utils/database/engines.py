@@ -8,8 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ansible_collections.flatrun.infra.plugins.module_utils.database.dialect import Dialect
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, MYSQL, POSTGRESQL
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, MYSQL, POSTGRESQL, REDIS
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_dialect import MySQL
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_dialect import PostgreSQL
+from ansible_collections.flatrun.infra.plugins.module_utils.database.redis_dialect import Redis
 
-DIALECTS: Mapping[str, Dialect] = {MYSQL: MySQL(), MARIADB: MySQL(mariadb=True), POSTGRESQL: PostgreSQL()}
+DIALECTS: Mapping[str, Dialect] = {
+    MYSQL: MySQL(),
+    MARIADB: MySQL(mariadb=True),
+    POSTGRESQL: PostgreSQL(),
+    REDIS: Redis(),
+}

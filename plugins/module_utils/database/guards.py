@@ -8,7 +8,7 @@ from __future__ import annotations
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import sentence
 from ansible_collections.flatrun.infra.plugins.module_utils.database.dialect import Dialect
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import DIFFERS, Grantee, State
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import DIFFERS, LOCKED, Grantee, State
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
     ABSENT,
     ALWAYS,
@@ -45,8 +45,14 @@ def _user(wanted: WantedUser, task: Task, state: State, dialect: Dialect) -> Non
             raise Refused(f"{grantee} is the administrator that this task logs in as", where, "Log in as another one.")
         _possessions(wanted, grantee, task, state)
         return
-    own = wanted.name == state.administrator and wanted.update_password == ALWAYS
-    if own and found and found.password == DIFFERS:
+    own = wanted.name == state.administrator and found is not None
+    if own and found and (_locks_out(wanted) or any(found.acl.get(part) != some for part, some in wanted.acl.items())):
+        raise Refused(
+            f"{grantee} is the administrator that this task logs in as, and may lose none of its rights here",
+            wanted.item,
+            "Leave out its attributes and rules, or log in as another one.",
+        )
+    if own and found and wanted.update_password == ALWAYS and (found.password == DIFFERS or found.former):
         raise Refused(
             f"{grantee} is the administrator that this task logs in as, and a password changed here would lock the "
             "next task out",
@@ -60,6 +66,10 @@ def _user(wanted: WantedUser, task: Task, state: State, dialect: Dialect) -> Non
             f"{wanted.item}.password",
             "Give one.",
         )
+
+
+def _locks_out(wanted: WantedUser) -> bool:
+    return bool(wanted.attributes.get(LOCKED)) or wanted.is_role or wanted.attributes.get("SUPERUSER") is False
 
 
 def _possessions(wanted: WantedUser, grantee: Grantee, task: Task, state: State) -> None:

@@ -17,7 +17,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database import (
     postgresql_text,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint, locate
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, POSTGRESQL
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, POSTGRESQL, SQL
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_query import Sql
 from ansible_collections.flatrun.infra.plugins.module_utils.database.query import plain, told
 from ansible_collections.flatrun.infra.plugins.module_utils.database.query_sessions import MySQLReader, PostgreSQLReader
@@ -32,7 +32,7 @@ def answer(params: Mapping[str, Any]) -> dict[str, Any]:
     """The parts that were asked for, and a page of a table's rows."""
     _check(params)
     where = connection(params)
-    found = locate(where)
+    found = locate(where, SQL)
     if isinstance(found, str):
         raise Unreachable(found, str(where), "Start it with flatrun.infra.flatrun_infra.")
     kind = PostgreSQLReader if found.engine == POSTGRESQL else MySQLReader

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-MYSQL, MARIADB, POSTGRESQL = "mysql", "mariadb", "postgresql"
+MYSQL, MARIADB, POSTGRESQL, REDIS = "mysql", "mariadb", "postgresql", "redis"
+SQL = (MYSQL, MARIADB, POSTGRESQL)
+# Redis' administrator, without whom no connection begins.
+DEFAULT_USER = "default"
 ALL = "ALL"
 GRANT_OPTION = "GRANT OPTION"
 # A membership in a role, and that it holds without being asked for at each login.
@@ -76,7 +79,8 @@ class User:
     """``password`` tells how the one it has compares to the one that is asked for.
 
     ``attributes`` are the words that hold, such as CREATEDB, LOCKED or ROLE. ``checked_by`` says how the password was
-    compared: with what is stored, or by a login.
+    compared: with what is stored, or by a login. ``former`` is whether another password works beside it, and ``acl``
+    what Redis' rules are, by their parts.
     """
 
     grantee: Grantee
@@ -86,6 +90,8 @@ class User:
     limits: Mapping[str, str] = field(default_factory=dict)
     tls: str = "none"
     checked_by: str = "stored"
+    former: bool = False
+    acl: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ _COMMON = "u.User, u.Host, u.ssl_type, u.ssl_cipher, u.x509_issuer, u.x509_subje
     f"u.{column}" for column in _LIMITS
 )
 MYSQL_QUERY = f"""
-SELECT {_COMMON}, u.plugin, CAST(u.authentication_string AS BINARY) AS kept, u.account_locked, u.password_expired
-FROM mysql.user u WHERE u.User IN %s
+SELECT {_COMMON}, u.plugin, CAST(u.authentication_string AS BINARY) AS kept, u.account_locked, u.password_expired,
+u.User_attributes AS more FROM mysql.user u WHERE u.User IN %s
 """
 # The view mysql.user shows one way to log in; the table beneath it has all of them, and what is locked.
 MARIADB_QUERY = f"""
@@ -35,7 +35,7 @@ FROM mysql.user u JOIN mysql.global_priv g ON g.User = u.User AND g.Host = u.Hos
 
 @dataclass(frozen=True)
 class Account:
-    """``ways`` are the ways to log in, each a plugin with what it keeps."""
+    """``ways`` are the ways to log in, each a plugin with what it keeps; ``former``: a password before works too."""
 
     name: str
     host: str
@@ -43,12 +43,14 @@ class Account:
     attributes: frozenset[str]
     limits: Mapping[str, str]
     tls: str
+    former: bool
 
 
 def read(row: Mapping[str, Any], mariadb: bool) -> Account:
     ways, attributes = _mariadb(row) if mariadb else _mysql(row)
     limits = {key: str(int(row[column] or 0)) for column, key in _LIMITS.items()}
-    return Account(row["User"], row["Host"], ways, attributes, limits, _tls(row))
+    former = not mariadb and "additional_password" in json.loads(row["more"] or "{}")
+    return Account(row["User"], row["Host"], ways, attributes, limits, _tls(row), former)
 
 
 def _mysql(row: Mapping[str, Any]) -> tuple[tuple[tuple[str, bytes], ...], frozenset[str]]:

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_text as text
+from ansible_collections.flatrun.infra.plugins.module_utils.database.check_users import (
+    refuse_former_password,
+    refuse_rules,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import LOCKED, ROLE, State
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
     Task,
@@ -42,6 +46,9 @@ def check(task: Task, state: State, mariadb: bool) -> None:
         _check_name(user.name, f"{user.item}.name", longest)
         _check_host(user.host, f"{user.item}.host")
         _check_user(user, state, mariadb)
+        refuse_rules(user)
+        if mariadb:
+            refuse_former_password(user)
     for grant in task.grants:
         _check_name(grant.user, f"{grant.item}.user", longest)
         _check_host(grant.host, f"{grant.item}.host")

@@ -149,6 +149,7 @@ class Observer:
                 each.attributes,
                 each.limits,
                 each.tls,
+                former=each.former,
             )
             for who, each in found
         }

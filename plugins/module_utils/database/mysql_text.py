@@ -19,6 +19,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.change impo
     CreateDatabase,
     CreateUser,
     Credential,
+    DiscardPassword,
     DropDatabase,
     DropUser,
     Grant,
@@ -114,6 +115,16 @@ def _create_user(change: CreateUser, mariadb: bool) -> Statement:
     return Statement((f"CREATE USER {who}", *identified, _options(change.attributes, change.limits, change.tls)))
 
 
+def _password(change: SetPassword | DiscardPassword, mariadb: bool) -> tuple[Statement, ...]:
+    start = f"ALTER USER {account(change.credential.grantee)}"
+    discard = Statement((f"{start} DISCARD OLD PASSWORD",))
+    if isinstance(change, DiscardPassword):
+        return (discard,)
+    retain = (" RETAIN CURRENT PASSWORD",) if change.retain else ()
+    whole = Statement((start, *_identified(change.credential, mariadb), *retain))
+    return (whole, discard) if change.discard else (whole,)
+
+
 def _member(change: Grant, role: str) -> tuple[Statement, ...]:
     who = account(change.grantee)
     made = []
@@ -164,9 +175,8 @@ def render(change: Change, mariadb: bool) -> tuple[Statement, ...]:
     if isinstance(change, AlterUser):
         options = _options(change.attributes, change.limits, change.tls)
         return (Statement((f"ALTER USER {account(change.grantee)}{options}",)),)
-    if isinstance(change, SetPassword):
-        who = account(change.credential.grantee)
-        return (Statement((f"ALTER USER {who}", *_identified(change.credential, mariadb))),)
+    if isinstance(change, (SetPassword, DiscardPassword)):
+        return _password(change, mariadb)
     if isinstance(change, DropUser):
         kind = "ROLE" if change.is_role else "USER"
         return (Statement((f"DROP {kind} {account(change.grantee)}",)),)

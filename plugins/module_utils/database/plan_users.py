@@ -7,17 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import SECRET
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import (
     AlterUser,
     CreateUser,
     Credential,
+    DiscardPassword,
     DropUser,
     SetPassword,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.dialect import Dialect
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import DIFFERS, ROLE, Grantee, State, User
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
+    DIFFERS,
+    ROLE,
+    SAME,
+    Grantee,
+    State,
+    User,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, ALWAYS, Task, WantedUser
 
 
@@ -37,9 +46,9 @@ def arrivals(task: Task, state: State, dialect: Dialect) -> Iterator[Action]:
 def _creation(wanted: WantedUser, grantee: Grantee, plugin: str) -> Action:
     given = wanted.password or wanted.hash or not wanted.is_role
     credential = Credential(grantee, plugin, wanted.password, wanted.hash) if given else None
-    change = CreateUser(grantee, credential, wanted.attributes, wanted.limits, wanted.tls)
+    change = CreateUser(grantee, credential, wanted.attributes, wanted.limits, wanted.tls, wanted.acl)
     shown = {} if credential is None else {"plugin": plugin} if credential.is_empty else {"password": SECRET}
-    after = {**shown, **_shown(wanted.attributes, wanted.limits, wanted.tls)}
+    after = {**shown, **_shown(wanted.attributes, wanted.limits, wanted.tls, wanted.acl)}
     kind = "role" if wanted.is_role else "user"
     return Action("create", f"{kind} {grantee}", "it does not exist", wanted.item, None, after, change)
 
@@ -47,34 +56,57 @@ def _creation(wanted: WantedUser, grantee: Grantee, plugin: str) -> Action:
 def _password(wanted: WantedUser, found: User, plugin: str) -> Iterator[Action]:
     credential = Credential(found.grantee, plugin, wanted.password, wanted.hash)
     other_plugin = bool(wanted.plugin) and plugin != found.plugin
-    if wanted.update_password != ALWAYS or not (other_plugin or found.password == DIFFERS):
+    if wanted.update_password != ALWAYS:
         return
+    if not (other_plugin or found.password == DIFFERS):
+        yield from _discard(wanted, found, credential)
+        return
+    if other_plugin and wanted.retain:
+        raise Refused(
+            f"{found.grantee} logs in by {found.plugin}, and a password of another plugin can't go on working",
+            f"{wanted.item}.retain_password",
+            "Leave it out, or keep the plugin.",
+        )
     before = {"plugin": found.plugin} if other_plugin else {"password": "(another)"}
     after = {"plugin": plugin} if other_plugin else {"password": SECRET}
     reason = f"it logs in by {found.plugin}" if other_plugin else "its password is another"
-    yield Action("set_password", f"user {found.grantee}", reason, wanted.item, before, after, SetPassword(credential))
+    change = SetPassword(credential, wanted.retain, found.former and not wanted.retain)
+    yield Action("set_password", f"user {found.grantee}", reason, wanted.item, before, after, change)
+
+
+def _discard(wanted: WantedUser, found: User, credential: Credential) -> Iterator[Action]:
+    """Who says what the password is says that there is no other."""
+    if found.former and found.password == SAME and not wanted.retain:
+        before, after = {"former_password": "works"}, {"former_password": "does not work"}
+        change, why = DiscardPassword(credential), "a former password works too"
+        yield Action("discard", f"user {found.grantee}", why, wanted.item, before, after, change)
 
 
 def _alteration(wanted: WantedUser, found: User) -> Iterator[Action]:
     attributes = {word: holds for word, holds in wanted.attributes.items() if holds != (word in found.attributes)}
     limits = {key: value for key, value in wanted.limits.items() if value != found.limits.get(key, "")}
     tls = wanted.tls if wanted.tls and wanted.tls != found.tls else ""
-    if not (attributes or limits or tls):
+    acl = {part: rules for part, rules in wanted.acl.items() if rules != found.acl.get(part, ())}
+    if not (attributes or limits or tls or acl):
         return
     before = _shown(
         {word: word in found.attributes for word in attributes},
         {key: found.limits.get(key, "") for key in limits},
         found.tls if tls else "",
+        {part: found.acl.get(part, ()) for part in acl},
     )
-    after = _shown(attributes, limits, tls)
+    after = _shown(attributes, limits, tls, acl)
     reason = "; ".join(f"its {key} is {value or 'unset'}" for key, value in sorted(before.items()))
-    change = AlterUser(found.grantee, attributes, limits, tls)
+    change = AlterUser(found.grantee, attributes, limits, tls, acl)
     yield Action("alter", f"user {found.grantee}", reason, wanted.item, before, after, change)
 
 
-def _shown(attributes: Mapping[str, bool], limits: Mapping[str, str], tls: str) -> dict[str, str]:
+def _shown(
+    attributes: Mapping[str, bool], limits: Mapping[str, str], tls: str, acl: Mapping[str, tuple[str, ...]]
+) -> dict[str, str]:
     words = {word.lower(): "yes" if holds else "no" for word, holds in sorted(attributes.items())}
-    return {**words, **limits, **({"tls_requires": tls} if tls else {})}
+    rules = {part: " ".join(some) for part, some in acl.items() if some or part != "selectors"}
+    return {**words, **limits, **({"tls_requires": tls} if tls else {}), **rules}
 
 
 def departures(task: Task, state: State, dialect: Dialect) -> Iterator[Action]:

@@ -8,6 +8,10 @@ from __future__ import annotations
 import re
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.database.check_users import (
+    refuse_former_password,
+    refuse_rules,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import Grantee, State
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
     PRESENT,
@@ -37,6 +41,8 @@ def check(task: Task, state: State) -> None:
         _database(database, roles, state)
     for user in task.users:
         _user(user)
+        refuse_rules(user)
+        refuse_former_password(user)
     databases = {each.name for each in task.databases if each.state == PRESENT} | {*state.databases}
     for grant in task.grants:
         _grant(grant, databases, roles, state)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import (
     AddExtension,
     AlterDatabase,
@@ -15,6 +16,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.change impo
     CreateDatabase,
     CreateUser,
     Credential,
+    DiscardPassword,
     DropDatabase,
     DropUser,
     Grant,
@@ -220,4 +222,6 @@ def render(change: Change) -> tuple[Statement, ...]:
         return _grant(change)
     if isinstance(change, Revoke):
         return _revoke(change)
+    if isinstance(change, DiscardPassword):
+        raise FlatrunError("PostgreSQL keeps one password of each role")
     return _on_database(change)

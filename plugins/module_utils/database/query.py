@@ -19,7 +19,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Act
 from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Journal, Room
 from ansible_collections.flatrun.infra.plugins.module_utils.database import plan_query
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import locate
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import POSTGRESQL
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import POSTGRESQL, SQL
 from ansible_collections.flatrun.infra.plugins.module_utils.database.query_sessions import MySQLReader, PostgreSQLReader
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import Connection, connection
 
@@ -102,7 +102,7 @@ class Server:
 
 @contextmanager
 def _world(query: Query) -> Iterator[Server]:
-    found = locate(query.connection)
+    found = locate(query.connection, SQL)
     if isinstance(found, str):
         raise Unreachable(found, str(query.connection), "Start it with flatrun.infra.flatrun_infra.")
     kind = PostgreSQLReader if found.engine == POSTGRESQL else MySQLReader

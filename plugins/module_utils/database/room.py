@@ -14,12 +14,14 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import REA
 from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Journal, Room
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_session as mysql
 from ansible_collections.flatrun.infra.plugins.module_utils.database import postgresql_session as postgresql
+from ansible_collections.flatrun.infra.plugins.module_utils.database import redis_session as redis
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint, locate
 from ansible_collections.flatrun.infra.plugins.module_utils.database.engines import DIALECTS
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import POSTGRESQL, State
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import POSTGRESQL, REDIS, State
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_world import MySQLWorld
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan import plan
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_world import PostgreSQLWorld
+from ansible_collections.flatrun.infra.plugins.module_utils.database.redis_world import RedisWorld
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import Task, parse
 
 
@@ -39,7 +41,7 @@ class Absent:
         raise Unreachable(self.words, str(self.task.connection), "Start it with flatrun.infra.flatrun_infra.")
 
 
-World = Union[MySQLWorld, PostgreSQLWorld, Absent]
+World = Union[MySQLWorld, PostgreSQLWorld, RedisWorld, Absent]
 
 
 @contextmanager
@@ -49,6 +51,8 @@ def _world(task: Task) -> Iterator[World]:
         yield Absent(task, found)
     elif found.engine == POSTGRESQL:
         yield from _postgresql(found, task)
+    elif found.engine == REDIS:
+        yield from _redis(found, task)
     else:
         yield from _mysql(found, task)
 
@@ -65,6 +69,14 @@ def _postgresql(endpoint: Endpoint, task: Task) -> Iterator[World]:
     session = postgresql.Session(endpoint)
     try:
         yield PostgreSQLWorld(session, task)
+    finally:
+        session.close()
+
+
+def _redis(endpoint: Endpoint, task: Task) -> Iterator[World]:
+    session = redis.Session(endpoint)
+    try:
+        yield RedisWorld(session, task)
     finally:
         session.close()
 

@@ -14,6 +14,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import F
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret, parse_secret
 from ansible_collections.flatrun.infra.plugins.module_utils.database import spec_values as values
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import ROLE
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_acl import rules
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import Connection, connection
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_values import Privilege
 
@@ -53,6 +54,9 @@ class WantedUser:
     limits: Mapping[str, str] = field(default_factory=dict)
     tls: str = ""
     force: bool = False
+    retain: bool = False
+    # Redis' rules, of the parts that are said.
+    acl: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def is_role(self) -> bool:
@@ -153,6 +157,8 @@ def _user(item: str, entry: Mapping[str, Any]) -> WantedUser:
         limits=values.limits(entry.get("limits") or {}),
         tls=values.tls_requires(entry["tls_requires"]) if "tls_requires" in entry else "",
         force=bool(entry.get("force")),
+        retain=bool(entry.get("retain_password")),
+        acl=rules(entry),
     )
     if wanted.attributes.get(ROLE) and (password or digest):
         raise InvalidParameter("nobody logs in as a role, so it has no password", "password", "Leave it out.")
