@@ -187,11 +187,11 @@ class Server:
                 "log_connections": "on",
             }
             log = Log(self)
-            self._configure([f"ALTER SYSTEM SET {name} = {value}" for name, value in settings.items()])
+            self.configure(*(f"ALTER SYSTEM SET {name} = {value}" for name, value in settings.items()))
             try:
                 yield log
             finally:
-                self._configure([f"ALTER SYSTEM RESET {name}" for name in settings])
+                self.configure(*(f"ALTER SYSTEM RESET {name}" for name in settings))
             return
         self.say(
             "SET GLOBAL general_log = OFF",
@@ -204,7 +204,7 @@ class Server:
         finally:
             self.say("SET GLOBAL general_log = OFF, GLOBAL slow_query_log = OFF, GLOBAL long_query_time = 10")
 
-    def _configure(self, statements: Sequence[str]) -> None:
+    def configure(self, *statements: str) -> None:
         """The new configuration holds for whoever connects after the server has read it."""
         before = self.ask("SELECT pg_conf_load_time()")
         self.say(*statements, "SELECT pg_reload_conf()")
