@@ -100,7 +100,6 @@ options:
     description: Seconds to wait for each answer of the Docker engine.
     type: int
     default: 60
-    aliases: [docker_timeout]
     version_added: 0.1.0
 requirements:
   - PyMySQL (C(python3-pymysql)) and C(python3-cryptography) for MySQL and MariaDB

@@ -285,7 +285,7 @@ def test_names(site: Wire) -> None:
         "xn--bcher-kva.example": "two",
     }.items():
         told = site.told(host)
-        assert (told["app"], told["headers"]["host"]) == (app, host.lower().split(":")[0])
+        assert (told["app"], told["headers"]["host"]) == (app, host.lower().split(":", maxsplit=1)[0])
     assert [site.ask(host).status for host in ("w.example.com", "unknown.test", "127.0.0.1")] == [0, 0, 0]
 
 

@@ -16,7 +16,6 @@ MODES = ["disable", "prefer", "require", "verify-ca", "verify-full"]
 
 # Here client_cert, client_key and the query's timeout are the database server's, so the engine's have another name.
 _ENGINES = {name: DOCKER.options[name] for name in ("client_cert", "client_key")}
-_TIMEOUT = {"timeout": {**DOCKER.options["timeout"], "aliases": ["docker_timeout"]}}
 
 CONNECTION = (
     Arguments(
@@ -65,7 +64,7 @@ _USER = {
     "attributes": {"type": "list", "elements": "str", "default": []},
     "limits": {"type": "dict", "default": {}},
     "tls_requires": {"type": "raw"},
-    **{part: {"type": "list", "elements": "str"} for part in ("keys", "channels", "commands")},
+    **{part: {"type": "list", "elements": "str", "no_log": False} for part in ("keys", "channels", "commands")},
     "force": {"type": "bool", "default": False},
     "state": _STATE,
 }
@@ -99,7 +98,7 @@ DB = (
         }
     )
     .merge(CONNECTION)
-    .merge(Arguments({"engine": {**CONNECTION.options["engine"], "choices": [*SQL, REDIS]}, **_TIMEOUT}))
+    .merge(Arguments({"engine": {**CONNECTION.options["engine"], "choices": [*SQL, REDIS]}}))
 )
 
 QUERY = (
@@ -118,22 +117,18 @@ QUERY = (
     .merge(Arguments({"timeout": {"type": "int", "default": 60}, "docker_timeout": DOCKER.options["timeout"]}))
 )
 
-INFO = (
-    Arguments(
-        {
-            "gather": {
-                "type": "list",
-                "elements": "str",
-                "choices": ["version", "databases", "users", "grants", "tables"],
-                "default": ["version", "databases"],
-            },
-            "database": {"type": "str"},
-            "schema": {"type": "str", "default": "public"},
-            "table": {"type": "str"},
-            "limit": {"type": "int", "default": 100},
-            "offset": {"type": "int", "default": 0},
-        }
-    )
-    .merge(CONNECTION)
-    .merge(Arguments(_TIMEOUT))
-)
+INFO = Arguments(
+    {
+        "gather": {
+            "type": "list",
+            "elements": "str",
+            "choices": ["version", "databases", "users", "grants", "tables"],
+            "default": ["version", "databases"],
+        },
+        "database": {"type": "str"},
+        "schema": {"type": "str", "default": "public"},
+        "table": {"type": "str"},
+        "limit": {"type": "int", "default": 100},
+        "offset": {"type": "int", "default": 0},
+    }
+).merge(CONNECTION)
