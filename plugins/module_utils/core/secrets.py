@@ -63,6 +63,8 @@ def parse_secret(value: Any, where: str) -> Secret:
         raise InvalidParameter("an empty password is none", where, "Leave it out to have one generated.")
     if any(forbidden in value for forbidden in "\0\r\n"):
         raise InvalidParameter("a password can't hold NUL or a line break", where, "Choose another one.")
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+        raise InvalidParameter("holds half a character (a lone surrogate)", where, "Choose another one.")
     return Secret(str(value))
 
 

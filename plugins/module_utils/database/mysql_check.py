@@ -20,7 +20,14 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import
 )
 
 _LONGEST_NAME = 64
+SYSTEM_ACCOUNTS = frozenset({"mysql.sys", "mysql.session", "mysql.infoschema", "mariadb.sys"})
+# A directory that an old server named; MariaDB takes it for no name of a database.
+_OLD_NAME = "#mysql50#"
+# What MySQL takes from both ends of a user's name.
+_CUT_OFF = " \t\n\v\f\r"
 _LONGEST_HOST = 255
+# MySQL keeps a longer one, and then refuses every login with it (MAX_PLAINTEXT_LENGTH of its sha2_password.h).
+_LONGEST_PASSWORD = 256
 _KINDS = ("server", "database", "table", "procedure", "function", "role")
 _POSTGRESQL_ONLY = ("template", "extensions", "connection_limit")
 # What a password can be told from; None needs no password.
@@ -37,6 +44,8 @@ _WITHOUT_PASSWORD = ("unix_socket", "auth_socket")
 def check(task: Task, state: State, mariadb: bool) -> None:
     for database in task.databases:
         _check_name(database.name, f"{database.item}.name", _LONGEST_NAME)
+        if mariadb and database.name.startswith(_OLD_NAME):
+            raise InvalidParameter(f"begins with {_OLD_NAME}, which MariaDB keeps to itself", f"{database.item}.name")
         _check_texts(database, state)
         for key in _POSTGRESQL_ONLY:
             if getattr(database, key) not in ("", (), None):
@@ -45,6 +54,7 @@ def check(task: Task, state: State, mariadb: bool) -> None:
     for user in task.users:
         _check_name(user.name, f"{user.item}.name", longest)
         _check_host(user.host, f"{user.item}.host")
+        _check_account(user, mariadb)
         _check_user(user, state, mariadb)
         refuse_rules(user)
         if mariadb:
@@ -76,6 +86,16 @@ def _check_texts(wanted: WantedDatabase, state: State) -> None:
         )
 
 
+def _check_account(wanted: WantedUser, mariadb: bool) -> None:
+    where = f"{wanted.item}.name"
+    if wanted.name in SYSTEM_ACCOUNTS:
+        raise Refused(f"{wanted.name} belongs to the server itself", where, "Leave it.")
+    if mariadb and wanted.name.upper() in ("PUBLIC", "NONE"):
+        raise InvalidParameter(f"{wanted.name!r} is a name that MariaDB keeps to itself", where, "Choose another one.")
+    if not mariadb and wanted.name != wanted.name.strip(_CUT_OFF):
+        raise InvalidParameter("begins or ends with a space, which the server would cut off", where)
+
+
 def _check_user(wanted: WantedUser, state: State, mariadb: bool) -> None:
     for word in wanted.attributes:
         if word not in (ROLE, LOCKED):
@@ -92,6 +112,12 @@ def _check_user(wanted: WantedUser, state: State, mariadb: bool) -> None:
         raise Refused(f"{plugin} is not loaded in this server", f"{wanted.item}.plugin", "Load it, or take another.")
     if plugin in _WITHOUT_PASSWORD and (wanted.password or wanted.hash):
         raise InvalidParameter(f"{plugin} takes no password", f"{wanted.item}.password", "Leave it out.")
+    if not mariadb and wanted.password and len(wanted.password.reveal().encode()) > _LONGEST_PASSWORD:
+        raise InvalidParameter(
+            f"has more than the {_LONGEST_PASSWORD} bytes that MySQL lets anybody in with",
+            f"{wanted.item}.password",
+            "Shorten it.",
+        )
     if wanted.hash and not text.plugin_of(wanted.hash.reveal()):
         raise InvalidParameter(
             "is not what this server keeps of a password",
@@ -121,7 +147,7 @@ def _check_name(name: str, where: str, longest: int) -> None:
         raise InvalidParameter(f"has {len(name)} characters, and the server takes {longest}", where, "Shorten it.")
     if name.endswith(" "):
         raise InvalidParameter("ends with a space, which the server would cut off", where, "Choose another one.")
-    if any(ord(character) > 0xFFFF for character in name):
+    if not text.is_storable(name):
         raise InvalidParameter("holds a character that the server's names can't (above U+FFFF)", where)
 
 

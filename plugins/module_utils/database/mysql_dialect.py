@@ -32,7 +32,6 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_values import Privilege
 
-_SYSTEM_USERS = frozenset({"mysql.sys", "mysql.session", "mysql.infoschema", "mariadb.sys", "root"})
 # The same privilege under another name, as MariaDB takes it.
 _ALIASES = {
     "DELETE VERSIONING ROWS": "DELETE HISTORY",
@@ -50,7 +49,7 @@ class MySQL:
     owners_are_granted: bool = True
 
     def is_system_user(self, grantee: Grantee) -> bool:
-        return grantee.name in _SYSTEM_USERS
+        return grantee.name in mysql_check.SYSTEM_ACCOUNTS | {"root"}
 
     def adapt(self, task: Task, state: State) -> Task:
         def named(database: str) -> str:

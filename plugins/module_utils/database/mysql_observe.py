@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_accounts as accounts
+from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_text as text
 from ansible_collections.flatrun.infra.plugins.module_utils.database import passwords
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     ACTIVE,
@@ -61,7 +62,8 @@ class Observer:
         self.dialect = MySQL(self.mariadb)
         self.compared: dict[tuple[str, bytes, Secret], bool | None] = {}
         owners = {database.owner for database in task.databases if database.owner}
-        self.names = sorted({user.name for user in task.users} | {grant.user for grant in task.grants} | owners)
+        named = {user.name for user in task.users} | {grant.user for grant in task.grants} | owners
+        self.names = sorted(filter(text.is_storable, named))
 
     def look(self) -> State:
         known = self._known()
@@ -234,7 +236,8 @@ class Observer:
                 found[who, target][ACTIVE] = False
 
     def _in_use(self) -> dict[str, tuple[str, ...]]:
-        going = [database.name for database in self.task.databases if database.state == ABSENT]
+        named = [database.name for database in self.task.databases if database.state == ABSENT]
+        going = list(filter(text.is_storable, named))
         if not going:
             return {}
         place = "information_schema.PROCESSLIST" if self.mariadb else "performance_schema.processlist"

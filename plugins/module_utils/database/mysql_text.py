@@ -52,6 +52,11 @@ def plugin_of(digest: str) -> str:
     return next((plugin for plugin, pattern in _HASHES.items() if pattern.fullmatch(digest)), "")
 
 
+def is_storable(text: str) -> bool:
+    """Whether it can be a name at all: the server keeps names in utf8mb3, and fails to compare them with more."""
+    return all(ord(character) <= 0xFFFF for character in text)
+
+
 def name(text: str) -> str:
     return "`" + text.replace("`", "``") + "`"
 

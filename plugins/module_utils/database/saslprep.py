@@ -23,23 +23,23 @@ _PROHIBITED = (
 
 
 def prepare(password: str) -> str:
-    """The password as both sides compute with it."""
+    """The password as both sides compute with it.
+
+    In two things as libpq does it, for what a client makes of a password is what counts: U+200B, which is both a
+    space and nothing, is a space, and what is forbidden is looked for before the text is normalized.
+    """
     if password.isascii():
         return password
-    mapped = "".join(" " if stringprep.in_table_c12(each) else each for each in password if not _is_nothing(each))
-    prepared = unicodedata.ucd_3_2_0.normalize("NFKC", mapped)
-    return password if not prepared or _is_forbidden(prepared) else prepared
+    spaced = (" " if stringprep.in_table_c12(each) else each for each in password)
+    mapped = "".join(each for each in spaced if not stringprep.in_table_b1(each))
+    return password if not mapped or _is_forbidden(mapped) else unicodedata.normalize("NFKC", mapped)
 
 
-def _is_nothing(character: str) -> bool:
-    return stringprep.in_table_b1(character)
-
-
-def _is_forbidden(prepared: str) -> bool:
-    if any(table(character) for table in _PROHIBITED for character in prepared):
+def _is_forbidden(mapped: str) -> bool:
+    if any(table(character) for table in _PROHIBITED for character in mapped):
         return True
     # Section 2.3: with one character that is written from right to left, no other direction, and one at each end.
-    if not any(map(stringprep.in_table_d1, prepared)):
+    if not any(map(stringprep.in_table_d1, mapped)):
         return False
-    ends = stringprep.in_table_d1(prepared[0]) and stringprep.in_table_d1(prepared[-1])
-    return not ends or any(map(stringprep.in_table_d2, prepared))
+    ends = stringprep.in_table_d1(mapped[0]) and stringprep.in_table_d1(mapped[-1])
+    return not ends or any(map(stringprep.in_table_d2, mapped))
