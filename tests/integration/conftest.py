@@ -34,6 +34,8 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "flatru
 # The last lines are where a play says what failed.
 SHOWN = 120
 HOSTS = ("local", "ssh")
+# Groups that take long begin first, so that no worker is alone with one at the end.
+LONGEST = ("ssh", "images", "test_infra_crash", "databases")
 OWN_NETWORKS = {"bridge", "host", "none"}
 
 
@@ -111,9 +113,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
+def turn(item: pytest.Item) -> int:
+    group = str(next(item.iter_markers("xdist_group")).args[0])
+    return LONGEST.index(group) if group in LONGEST else len(LONGEST)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Groups that are not heeded would have tests meet on the second host, and fail here and there."""
+    items.sort(key=turn)
     if getattr(config.option, "loadgroup", False):
         lost = [item.nodeid for item in items if "@" not in item.nodeid]
         assert not lost, f"pytest-xdist did not note the groups of {len(lost)} tests, such as {lost[0]}"
