@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import databases
 import proxies
 import services
 import vhosts
@@ -13,6 +14,7 @@ PARTS = {
     "start": services.start,
     "site": services.site,
     "calls": services.calls,
+    "databases": databases.databases,
     "vhosts": vhosts.vhosts,
     "proxies": proxies.proxies,
 }

@@ -72,7 +72,7 @@ def _counted(run: Bench, listed: str) -> tuple[float, str]:
     since = f"{begun:.6f}"
     log = docker("logs", "--since", since, nginx)
     events = docker("events", "--since", since, "--until", f"{time.time():.6f}", "--filter", f"container={nginx}")
-    tests, reloads = len(re.findall("exec_start: nginx -t", events)), log.count(" reconfiguring")
+    tests, reloads = len(re.findall("exec_start: nginx -t", events)), log.count("(SIGHUP) received")
     return seconds, f"{tests} test, {reloads} reload"
 
 

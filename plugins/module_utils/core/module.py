@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
@@ -54,10 +53,10 @@ def _open(arguments: Arguments) -> tuple[AnsibleModule, dict[str, Any]]:
         required_if=arguments.required_if,
         supports_check_mode=True,
     )
-    params = deepcopy(module.params)
+    params = module.params
     # From here on the module holds no secret in the clear: what it prints as its invocation is redacted, and what
     # a driver or the engine may quote in an error is masked in every usual spelling.
-    _redact(module.params, arguments.options)
+    module.params = _redacted(params, arguments.options)
     masked = {value for value in module.no_log_values if len(str(value)) >= _SHORTEST_MASKED}
     module.no_log_values = {spelling for value in masked for spelling in disguises(str(value))}
     return module, params
@@ -80,11 +79,20 @@ def _attempt(work: Callable[[], dict[str, Any]]) -> Any:
         )
 
 
-def _redact(params: Any, options: Mapping[str, Any]) -> None:
-    for entry in params if isinstance(params, list) else [params]:
-        for name, option in options.items() if isinstance(entry, dict) else ():
-            value = entry.get(name)
-            if option.get("no_log") and value is not None:
-                entry[name] = dict.fromkeys(value, SECRET) if isinstance(value, dict) else SECRET
-            elif option.get("options") and value:
-                _redact(value, option["options"])
+def _redacted(params: Any, options: Mapping[str, Any]) -> Any:
+    """A copy without secrets; of items without what was left out, since Ansible takes long over thousands of them."""
+    if isinstance(params, list):
+        return [
+            {name: value for name, value in each.items() if value is not None} if isinstance(each, dict) else each
+            for each in (_redacted(entry, options) for entry in params)
+        ]
+    if not isinstance(params, dict):
+        return params
+    copy = dict(params)
+    for name, option in options.items():
+        value = copy.get(name)
+        if option.get("no_log") and value is not None:
+            copy[name] = dict.fromkeys(value, SECRET) if isinstance(value, dict) else SECRET
+        elif option.get("options") and value:
+            copy[name] = _redacted(value, option["options"])
+    return copy

@@ -66,7 +66,7 @@ def test_the_invocation_is_redacted() -> None:
     _code, answer, printed = run(password=CANARY, users=users, secrets={"root": CANARY, "other": "x"})
     given = answer["invocation"]["module_args"]
     assert given["password"] == SECRET
-    assert given["users"] == [{"name": "ann", "token": SECRET}, {"name": "bob", "token": None}]
+    assert given["users"] == [{"name": "ann", "token": SECRET}, {"name": "bob"}]
     assert given["secrets"] == {"root": SECRET, "other": SECRET}
     assert not hidden(printed)
 
