@@ -63,14 +63,14 @@ def _many(run: Bench, engine: str) -> None:
 
 
 def _listed(run: Bench, engine: str, count: int, state: str = "present") -> str:
-    """A file of variables; each app's user owns its database, and may look into the next one's."""
+    """A file of variables; each app's user owns its database, and may look into its neighbour's."""
     there, privilege = state == "present", "CONNECT" if engine == "postgresql" else "SELECT"
     databases, users, grants = [], [], []
     for number in range(count):
         name = f"bench_{number}"
         databases.append({"name": name, "state": state, **({"owner": name} if there else {})})
         users.append({"name": name, "password": f"benchmark-{number}", "state": state})
-        grants.append({"user": name, "database": f"bench_{(number + 1) % count}", "privileges": [privilege]})
+        grants.append({"user": name, "database": f"bench_{number ^ 1}", "privileges": [privilege]})
     path = Path(run.root, f"databases-{engine}-{count}-{state}.json")
     apps = {"bench_databases": databases, "bench_users": users, "bench_grants": grants if there else []}
     path.write_text(json.dumps(apps))
@@ -107,9 +107,10 @@ def _raw(run: Bench, engine: str) -> float:
         for number in range(COUNT):
             cursor.execute(_next(engine, number))
         seconds = time.perf_counter() - begun
-        for number in range(COUNT):
-            for statement in drop(number):
-                cursor.execute(statement)
+        # Roles of PostgreSQL have rights on others' databases, so all of these go first.
+        for kind in range(2):
+            for number in range(COUNT):
+                cursor.execute(drop(number)[kind])
     return seconds
 
 
@@ -137,7 +138,7 @@ def _postgresql_gone(number: int) -> tuple[str, ...]:
 
 
 def _next(engine: str, number: int) -> str:
-    other = (number + 1) % COUNT
+    other = number ^ 1
     if engine == "postgresql":
         return f"GRANT CONNECT ON DATABASE bench_{other} TO bench_{number}"
     return f"GRANT SELECT ON `bench\\_{other}`.* TO 'bench_{number}'@'%'"

@@ -74,8 +74,9 @@ class Bench:
         listed = subprocess.run(
             ["docker", "ps", "-aq", "--filter", f"name=^{self.prefix}-"], capture_output=True, text=True, check=True
         ).stdout.split()
-        if listed:
-            subprocess.run(["docker", "rm", "-fv", *listed], capture_output=True, check=True)
+        # One at a time: an engine of 20.10 may hang itself up where many leave a network at once.
+        for container in listed:
+            subprocess.run(["docker", "rm", "-fv", container], capture_output=True, check=True)
         for network in ("proxy", "database"):
             subprocess.run(["docker", "network", "rm", f"{self.prefix}-{network}"], capture_output=True, check=False)
         shutil.rmtree(self.root, ignore_errors=True)

@@ -61,5 +61,5 @@ def calls(run: Bench) -> None:
         run.play("info", False, bench_socket=f"unix://{path}")
         counts[count] = counter.requests
         os.unlink(path)
-    run.clean()
     run.say(f"flatrun_infra_info asks the engine {counts[3]} times for 3 services and {counts[30]} times for 30")
+    run.clean()

@@ -78,6 +78,12 @@ def test_what_a_server_quotes_is_masked_in_every_spelling() -> None:
     assert not hidden(printed)
 
 
+def test_a_secret_that_is_given_elsewhere_too_is_masked_there() -> None:
+    _code, answer, printed = run(password=CANARY, users=[{"name": f"of {CANARY}"}, {"name": "bob"}])
+    assert [user["name"] for user in answer["invocation"]["module_args"]["users"]] == ["of ********", "bob"]
+    assert not hidden(printed)
+
+
 @pytest.mark.parametrize("short", ["a", "an", "1", "true"])
 def test_a_short_secret_does_not_mangle_the_output(short: str) -> None:
     _code, answer, _printed = run(does="open", password=short)
