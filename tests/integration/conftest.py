@@ -35,7 +35,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "flatru
 SHOWN = 120
 HOSTS = ("local", "ssh")
 # Groups that take long begin first, so that no worker is alone with one at the end.
-LONGEST = ("ssh", "images", "test_infra_crash", "databases")
+LONGEST = ("ssh", "test_infra_crash", "databases", "images", "test_vhost_nginx", "test_infra_states")
 OWN_NETWORKS = {"bridge", "host", "none"}
 
 

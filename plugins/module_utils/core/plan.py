@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 REACH = "reach"
@@ -44,7 +45,14 @@ class Plan:
         return bool(self.actions)
 
     def of(self, item: str) -> tuple[Action, ...]:
-        return tuple(action for action in self.actions if action.item == item)
+        return tuple(self._by_item.get(item, ()))
+
+    @cached_property
+    def _by_item(self) -> dict[str, list[Action]]:
+        found: dict[str, list[Action]] = {}
+        for action in self.actions:
+            found.setdefault(action.item, []).append(action)
+        return found
 
     @property
     def unreached(self) -> tuple[Action, ...]:

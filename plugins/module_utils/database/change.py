@@ -47,7 +47,10 @@ class Statement:
 
 @dataclass(frozen=True)
 class CreateDatabase:
+    """``strategy`` is PostgreSQL's way to copy the template (https://www.postgresql.org/docs/17/sql-createdatabase.html)."""
+
     database: Database
+    strategy: str = ""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,10 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import
 REASON = "every database, user and grant is as asked"
 # From here on a database's owner owns its schema public by itself.
 _OWNS_PUBLIC = (15,)
+# From here on PostgreSQL writes a new database, some 8 MB, into its log and into its files. So many of them fill the
+# log (max_wal_size, 1 GB by default), which has it flush all of them again and again; then copying files is faster.
+_HAS_STRATEGIES = (15,)
+_FILL_THE_LOG = 128
 
 
 def plan(task: Task, state: State) -> Plan:
@@ -73,6 +77,7 @@ def _is_inside(action: Action) -> bool:
 
 
 def _databases(task: Task, state: State, dialect: Dialect, ledger: Ledger) -> Iterator[Action]:
+    strategy = _strategy(task, state)
     for wanted in task.databases:
         if wanted.state == ABSENT:
             continue
@@ -81,14 +86,20 @@ def _databases(task: Task, state: State, dialect: Dialect, ledger: Ledger) -> It
         if found is None:
             made = dialect.new_database(wanted, state)
             ledger.add(dialect.first_rights(made, state))
-            after = _shown_database(made)
-            yield Action("create", target, "it does not exist", wanted.item, None, after, CreateDatabase(made))
+            change = CreateDatabase(made, strategy)
+            yield Action("create", target, "it does not exist", wanted.item, None, _shown_database(made), change)
             continue
         altered = dialect.altered_database(wanted, found, state)
         if altered != found:
             if altered.owner != found.owner:
                 ledger.hand_over(wanted.name, found.owner, altered.owner)
             yield _alteration(wanted, found, altered)
+
+
+def _strategy(task: Task, state: State) -> str:
+    new = sum(wanted.state != ABSENT and wanted.name not in state.databases for wanted in task.databases)
+    many = state.engine == POSTGRESQL and state.version >= _HAS_STRATEGIES and new >= _FILL_THE_LOG
+    return "FILE_COPY" if many else ""
 
 
 def _alteration(wanted: WantedDatabase, found: Database, after: Database) -> Action:

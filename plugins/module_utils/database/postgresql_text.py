@@ -28,7 +28,6 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.change impo
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     PUBLIC,
     UNFINISHED,
-    Database,
     Grantee,
     Target,
 )
@@ -53,8 +52,9 @@ def _one(text: str, database: str = "") -> tuple[Statement, ...]:
     return (Statement((text,), database),)
 
 
-def _create(database: Database) -> str:
+def _create(change: CreateDatabase) -> str:
     """Closed to everybody, and marked in the same statement, so that it is known again wherever a run dies."""
+    database = change.database
     options = [f"OWNER {name(database.owner)}"] if database.owner else []
     options += [f"ENCODING {literal(database.encoding)}"] if database.encoding else []
     options += [f"LOCALE {literal(database.collation)}"] if database.collation else []
@@ -62,6 +62,7 @@ def _create(database: Database) -> str:
     other = "template0" if database.encoding or database.collation else ""
     template = database.template or other
     options += [f"TEMPLATE {name(template)}"] if template else []
+    options += [f"STRATEGY {change.strategy}"] if change.strategy else []
     options += ["ALLOW_CONNECTIONS false", f"CONNECTION LIMIT {UNFINISHED}"]
     return f"CREATE DATABASE {name(database.name)} {' '.join(options)}"
 
@@ -199,7 +200,7 @@ def _on_database(
     change: CreateDatabase | AlterDatabase | OpenDatabase | AddExtension | DropDatabase,
 ) -> tuple[Statement, ...]:
     if isinstance(change, CreateDatabase):
-        return _one(_create(change.database))
+        return _one(_create(change))
     if isinstance(change, AlterDatabase):
         return _alter(change)
     if isinstance(change, OpenDatabase):

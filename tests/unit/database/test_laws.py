@@ -194,3 +194,10 @@ def test_nobody_has_rights_before_a_password_nor_an_open_database_before_its_rig
             if not (verb in ("grant", "revoke") and detail.target.kind not in ("database", "role", "server"))
         ]
         assert outer == sorted(outer), verbs
+
+
+@pytest.mark.parametrize(("count", "version", "copied"), [(128, (17, 0), 128), (127, (17, 0), 0), (128, (14, 9), 0)])
+def test_so_many_databases_that_they_fill_the_log_are_copied(count: int, version: tuple[int, ...], copied: int) -> None:
+    server = Server(POSTGRESQL, version)
+    _course, result = run(server, {"databases": [{"name": f"d{number}"} for number in range(count)]})
+    assert sum("STRATEGY FILE_COPY" in statement for statement in result["statements"]) == copied
