@@ -26,6 +26,7 @@ from ansible_collections.flatrun.infra.tests.integration import databases
 
 # Fixtures, found by their names.
 server, servers = databases.server, databases.servers
+any_server, other_lines = databases.any_server, databases.other_lines
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

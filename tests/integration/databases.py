@@ -1,7 +1,7 @@
 """Database servers that the tests share, and ways to ask them, to run flatrun_db, and to read what they logged.
 
-FLATRUN_TEST_VERSIONS adds older and newer lines, such as "mariadb:10.11 postgresql:15 postgresql:18": role images
-builds them where they are missing, and all that is tried here is tried on them too.
+What tells lines apart is tried on older and newer ones too. FLATRUN_TEST_VERSIONS, such as "mariadb:10.11
+postgresql:15 postgresql:18", has everything tried on those that it names.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from ansible_collections.flatrun.infra.tests.integration.faults.lab import PYTHO
 ENGINES = ("mysql", "mariadb", "postgresql")
 VERSIONS = tuple(os.environ.get("FLATRUN_TEST_VERSIONS", "").split())
 SERVERS = (*ENGINES, *VERSIONS)
+LINES = tuple(line for line in ("mariadb:10.11", "postgresql:15", "postgresql:18") if line not in VERSIONS)
 # All the files that share the servers stay on one worker: three servers cost more than most of the tests.
 GROUP = pytest.mark.xdist_group("databases")
 _MARIADB = "[mysqld]\nlog_bin\nplugin_load_add=auth_ed25519\n"
@@ -176,8 +177,8 @@ class Server:
     # What it logged
 
     @contextmanager
-    def logging(self) -> Iterator[Log]:
-        """All its logs on, as long as this lasts; the binary log always is."""
+    def logging(self, more: Mapping[str, str] | None = None) -> Iterator[Log]:
+        """All its logs on, as long as this lasts; the binary log always is. ``more`` are settings of PostgreSQL."""
         if self.is_postgresql:
             settings = {
                 "log_statement": "'all'",
@@ -185,6 +186,7 @@ class Server:
                 "log_min_duration_statement": "0",
                 "log_parameter_max_length": "-1",
                 "log_connections": "on",
+                **(more or {}),
             }
             log = Log(self)
             self.configure(*(f"ALTER SYSTEM SET {name} = {value}" for name, value in settings.items()))
@@ -258,22 +260,29 @@ def image_of(line: str, images: Mapping[str, str]) -> str:
     return images[kind] if not version else f"flatrun/{kind}:{version}-local"
 
 
-def build_missing() -> None:
-    """The images of other versions, which no other test needs."""
-    if VERSIONS:
-        script, types = ROOT / "tests" / "setup" / "images", ",".join(VERSIONS)
-        subprocess.run([script, "-e", f"images_types={types}"], check=True, stdin=subprocess.DEVNULL)
+def build_missing(lines: Sequence[str]) -> None:
+    """The images of other lines, which `make images` has built unless they were named for this run alone."""
+    missing = [
+        line
+        for line in lines
+        if ":" in line
+        and subprocess.run(
+            ["docker", "image", "inspect", image_of(line, {})], capture_output=True, check=False
+        ).returncode
+    ]
+    if missing:
+        script = ROOT / "tests" / "setup" / "images"
+        subprocess.run([script, "-e", f"images_types={','.join(missing)}"], check=True, stdin=subprocess.DEVNULL)
 
 
-@pytest.fixture(scope="session")
-def servers(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
-    """A server of each line."""
-    build_missing()
+@contextmanager
+def started(lines: Sequence[str], images: Mapping[str, str], modules: Path) -> Iterator[dict[str, Server]]:
+    """A server of each line, all of them started at once."""
+    build_missing(lines)
     prefix = f"frt{secrets.token_hex(3)}"
     # The folders above may be nobody else's to write, so it is none of pytest's.
     root = f"/var/tmp/flatrun-test-{prefix}"
-    modules = module_path(tmp_path_factory.mktemp("modules"))
-    names = {line: f"{prefix}-{line.replace(':', '-')}" for line in SERVERS}
+    names = {line: f"{prefix}-{line.replace(':', '-')}" for line in lines}
     items = [
         {
             "name": name,
@@ -296,6 +305,25 @@ def servers(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
         subprocess.run(["rm", "-rf", root], check=True)
 
 
+@pytest.fixture(scope="session")
+def servers(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    with started(SERVERS, images, module_path(tmp_path_factory.mktemp("modules"))) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def other_lines(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    with started(LINES, images, module_path(tmp_path_factory.mktemp("modules"))) as found:
+        yield found
+
+
 @pytest.fixture(params=SERVERS)
 def server(request: pytest.FixtureRequest, servers: dict[str, Server]) -> Server:
     return servers[request.param]
+
+
+@pytest.fixture(params=(*SERVERS, *LINES))
+def any_server(request: pytest.FixtureRequest) -> Server:
+    """One of every line, where lines may differ."""
+    found = request.getfixturevalue("other_lines" if request.param in LINES else "servers")
+    return found[request.param]

@@ -24,6 +24,11 @@ _MAY_NOT = (1044, 1142, 1143, 1227, 1370)
 _MODE = "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION"
 # A statement may wait for somebody's lock, but not for ever.
 _PATIENCE = 300
+_NO_TLS = "SSL is required but the server doesn't support it"
+
+
+class _Plain(Exception):
+    """The server speaks no TLS."""
 
 
 class Session:
@@ -45,11 +50,18 @@ class Session:
         self._require_tls()
 
     def _open(self, password: Secret | None) -> Any:
+        try:
+            return self._connect(password, self._tls())
+        except _Plain:
+            # Newer versions of the driver insist on TLS where they may take it; no password was sent yet.
+            return self._connect(password, {"ssl_disabled": True})
+
+    def _connect(self, password: Secret | None, tls: Mapping[str, Any]) -> Any:
         at = {"unix_socket": self.endpoint.socket} if self.endpoint.socket else {"host": self.endpoint.host}
         try:
             return self.pymysql.connect(
                 **at,
-                **self._tls(),
+                **tls,
                 port=self.endpoint.port,
                 user=self.endpoint.user,
                 # Text would be sent as latin1; the server compares bytes.
@@ -63,6 +75,8 @@ class Session:
                 write_timeout=self.patience,
             )
         except self.pymysql.err.MySQLError as error:
+            if self.endpoint.tls.mode == "prefer" and _NO_TLS in str(error):
+                raise _Plain from None
             kind = Denied if error.args and error.args[0] in _DENIED else Unreachable
             raise kind(str(error.args[-1] if error.args else error)) from None
         except (OSError, RuntimeError) as error:
