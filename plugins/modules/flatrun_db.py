@@ -156,6 +156,8 @@ options:
       attributes:
         description:
           - Words that hold, or don't with C(NO) before. Those that aren't named stay as they are.
+          - V(ADMINISTRATOR) is a user who may do what this module does for apps, on all four, and no more. It is what
+            O(login_user) of other tasks may then be, in place of C(root).
           - V(ROLE) is a role that nobody logs in as, on all but Redis. MySQL and MariaDB have V(LOCKED) and V(UNLOCKED)
             besides, and Redis has these two alone. PostgreSQL has V(SUPERUSER), V(CREATEDB), V(CREATEROLE),
             V(INHERIT), V(LOGIN), V(REPLICATION) and V(BYPASSRLS).
@@ -362,6 +364,22 @@ EXAMPLES = r"""
       - {user: reports, object_type: role, objects: [readers]}
     grants_mode: exclusive
 
+- name: Have an administrator with the rights that this takes, and no more
+  flatrun.infra.flatrun_db:
+    container: flatrun-mysql
+    users:
+      - name: provisioner
+        password: "{{ provisioner_password }}"
+        attributes: [ADMINISTRATOR]
+
+- name: Work as that
+  flatrun.infra.flatrun_db:
+    container: flatrun-mysql
+    login_user: provisioner
+    login_password: "{{ provisioner_password }}"
+    databases:
+      - name: blog
+
 - name: Let an app use its own keys of Redis
   flatrun.infra.flatrun_db:
     container: flatrun-redis
@@ -435,6 +453,12 @@ users:
       description: Whether anything was done, or would be in check mode.
       type: bool
       sample: true
+    checked_by:
+      description:
+        - How the password was compared. V(stored) is with what the server keeps of it, V(login) by logging in where
+          that may not be seen, and V(nothing) is that neither told, so that it was left as it is.
+      type: str
+      sample: stored
     actions:
       description: What was done and why, as in RV(actions).
       type: list

@@ -206,6 +206,22 @@ def test_users_may_do_what_is_asked_and_after_a_restart_too(server: dict[str, An
     run(at(server), {"users": [{"name": ODD, "state": "absent"}, {"name": "bare", "state": "absent"}]})
 
 
+def test_an_administrator_does_the_work_and_nothing_beyond(server: dict[str, Any]) -> None:
+    least = {"name": "least", "password": "of the least", "attributes": ["ADMINISTRATOR"]}
+    assert run(at(server), {"users": [least]}).plan
+    assert not run(at(server), {"users": [least]}).plan
+    place = {**at(server), "login_user": "least", "login_password": "of the least"}
+    for task in ({**APP, **RULES}, {**APP, "password": "second"}, {"name": ODD, "state": "absent"}):
+        assert run(place, {"users": [task]}).plan
+        assert not run(place, {"users": [task]}).plan
+    client = login(server, "least", "of the least")
+    for words in (("GET", "x"), ("SET", "x", "1"), ("FLUSHALL",), ("CONFIG", "SET", "port", "1"), ("SHUTDOWN",)):
+        assert may(client, *words) is False, words
+    with pytest.raises(FlatrunError, match="has rules of its own"):
+        run(at(server), {"users": [{**least, "keys": ["*"]}]})
+    run(at(server), {"users": [{"name": "least", "state": "absent"}]})
+
+
 def test_a_former_password_works_until_it_is_discarded(server: dict[str, Any]) -> None:
     user = {"name": "rotated", "commands": ["ping"]}
     run(at(server), {"users": [{**user, "password": "one"}]})

@@ -9,12 +9,16 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Callable
 
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Unreachable
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused, Unreachable
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 
 
 class Denied(FlatrunError):
     """The server answered, and does not take the password."""
+
+
+class Forbidden(Refused):
+    """The server answered that the administrator lacks a right."""
 
 
 def driver(module: str, package: str) -> Any:

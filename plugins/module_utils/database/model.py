@@ -19,6 +19,8 @@ MEMBER, ACTIVE = "MEMBER", "ACTIVE"
 # What is known of a user's password: it is the wanted one, it isn't, or nobody may look.
 SAME, DIFFERS, UNKNOWN = "same", "differs", "unknown"
 ROLE, LOCKED = "ROLE", "LOCKED"
+# A word of this collection: whoever has the rights that its work needs.
+ADMINISTRATOR = "ADMINISTRATOR"
 # PostgreSQL takes no connection limit of this size seriously, for there can't be so many connections (262,143): a
 # database that has it was created here, and the run died before it was opened.
 UNFINISHED = 2_000_000_417
@@ -145,3 +147,6 @@ class State:
     folds_case: bool = False
     literal_patterns: bool = False
     roles_are_active: bool = False
+    # PostgreSQL: attributes of the administrator, and whose member it is; None for a superuser, who needs neither.
+    administers: frozenset[str] = frozenset()
+    member_of: frozenset[str] | None = None

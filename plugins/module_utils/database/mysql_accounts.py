@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import LOCKED, ROLE
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import LOCKED, MARIADB, MYSQL, ROLE
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_values import tls_text
 
 _LIMITS = {
@@ -22,20 +22,31 @@ _LIMITS = {
 _COMMON = "u.User, u.Host, u.ssl_type, u.ssl_cipher, u.x509_issuer, u.x509_subject, " + ", ".join(
     f"u.{column}" for column in _LIMITS
 )
-MYSQL_QUERY = f"""
+_MYSQL = f"""
 SELECT {_COMMON}, u.plugin, CAST(u.authentication_string AS BINARY) AS kept, u.account_locked, u.password_expired,
 u.User_attributes AS more FROM mysql.user u WHERE u.User IN %s
 """
 # The view mysql.user shows one way to log in; the table beneath it has all of them, and what is locked.
-MARIADB_QUERY = f"""
+_MARIADB = f"""
 SELECT {_COMMON}, u.is_role, g.Priv AS priv
 FROM mysql.user u JOIN mysql.global_priv g ON g.User = u.User AND g.Host = u.Host WHERE u.User IN %s
 """
+# For each, the whole, and what an administrator gets who may not see what is kept of passwords, as in a cloud.
+QUERIES = {
+    MYSQL: (
+        _MYSQL,
+        f"SELECT {_COMMON}, u.plugin, u.account_locked, u.password_expired FROM mysql.user u WHERE u.User IN %s",
+    ),
+    MARIADB: (_MARIADB, f"SELECT {_COMMON}, u.plugin, u.is_role FROM mysql.user u WHERE u.User IN %s"),
+}
 
 
 @dataclass(frozen=True)
 class Account:
-    """``ways`` are the ways to log in, each a plugin with what it keeps; ``former``: a password before works too."""
+    """``ways`` are the ways to log in, each a plugin with what it keeps; ``former``: a password before works too.
+
+    What is kept may not have been ``seen``.
+    """
 
     name: str
     host: str
@@ -44,24 +55,26 @@ class Account:
     limits: Mapping[str, str]
     tls: str
     former: bool
+    seen: bool
 
 
 def read(row: Mapping[str, Any], mariadb: bool) -> Account:
     ways, attributes = _mariadb(row) if mariadb else _mysql(row)
     limits = {key: str(int(row[column] or 0)) for column, key in _LIMITS.items()}
-    former = not mariadb and "additional_password" in json.loads(row["more"] or "{}")
-    return Account(row["User"], row["Host"], ways, attributes, limits, _tls(row), former)
+    former = "additional_password" in json.loads(row.get("more") or "{}")
+    seen = "kept" in row or "priv" in row
+    return Account(row["User"], row["Host"], ways, attributes, limits, _tls(row), former, seen)
 
 
 def _mysql(row: Mapping[str, Any]) -> tuple[tuple[tuple[str, bytes], ...], frozenset[str]]:
-    kept, locked = bytes(row["kept"] or b""), row["account_locked"] == "Y"
+    kept, locked = bytes(row.get("kept") or b""), row["account_locked"] == "Y"
     # A role is an account that nobody can log in as, because it is locked, expired and without a password.
     role = locked and row["password_expired"] == "Y" and not kept
     return ((row["plugin"], kept),), frozenset({ROLE, LOCKED} if role else {LOCKED} if locked else ())
 
 
 def _mariadb(row: Mapping[str, Any]) -> tuple[tuple[tuple[str, bytes], ...], frozenset[str]]:
-    facts = json.loads(row["priv"])
+    facts = json.loads(row.get("priv") or "{}") or {"plugin": row["plugin"]}
     words = {ROLE} if row["is_role"] == "Y" else set()
     words |= {LOCKED} if facts.get("account_locked") else set()
     # The empty one among the alternatives stands for what is said beside them.

@@ -62,7 +62,7 @@ def check(task: Task, state: State, mariadb: bool) -> None:
     for grant in task.grants:
         _check_name(grant.user, f"{grant.item}.user", longest)
         _check_host(grant.host, f"{grant.item}.host")
-        _check_grant(grant)
+        _check_grant(grant, state)
 
 
 def _check_texts(wanted: WantedDatabase, state: State) -> None:
@@ -126,13 +126,19 @@ def _check_user(wanted: WantedUser, state: State, mariadb: bool) -> None:
         )
 
 
-def _check_grant(wanted: WantedGrant) -> None:
+def _check_grant(wanted: WantedGrant, state: State) -> None:
     if wanted.object_type not in _KINDS:
         raise InvalidParameter(
             f"{wanted.object_type} is for PostgreSQL alone", f"{wanted.item}.object_type", f"Take of: {_KINDS}."
         )
     if wanted.schema:
         raise InvalidParameter("is for PostgreSQL alone", f"{wanted.item}.schema", "Leave it out.")
+    if wanted.pattern and state.literal_patterns:
+        raise Refused(
+            "this server has partial_revokes on, and so no pattern in the name of a database",
+            wanted.item,
+            "Turn that off, or name each database.",
+        )
     if wanted.object_type in ("table", "procedure", "function") and not wanted.objects:
         raise InvalidParameter("is needed", f"{wanted.item}.objects", "For all of them, grant on the database.")
     longest = _LONGEST_NAME * 2 if wanted.pattern else _LONGEST_NAME

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_check
+from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_check, spec_administrators
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_text as text
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Change, Statement
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
@@ -52,6 +52,8 @@ class MySQL:
         return grantee.name in mysql_check.SYSTEM_ACCOUNTS | {"root"}
 
     def adapt(self, task: Task, state: State) -> Task:
+        task = spec_administrators.mysql(task, state.privileges.get("server", ()))
+
         def named(database: str) -> str:
             return database.lower() if state.folds_case else database
 

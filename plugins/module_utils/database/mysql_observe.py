@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_accounts as accounts
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_text as text
 from ansible_collections.flatrun.infra.plugins.module_utils.database import passwords
+from ansible_collections.flatrun.infra.plugins.module_utils.database.drivers import Forbidden
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     ACTIVE,
     DIFFERS,
     GRANT_OPTION,
+    LOCKED,
     MARIADB,
     MEMBER,
     SAME,
@@ -28,7 +31,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     User,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_dialect import MySQL
-from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_session import Session
+from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_session import Session, try_login
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, Task, WantedUser
 
 # What the server's own tables call by another name.
@@ -61,6 +64,8 @@ class Observer:
         self.mariadb = session.engine == MARIADB
         self.dialect = MySQL(self.mariadb)
         self.compared: dict[tuple[str, bytes, Secret], bool | None] = {}
+        # What came of logins, until something is changed: nobody is to be locked out for having tried too often.
+        self.tried: dict[tuple[Grantee, Secret], str] = {}
         owners = {database.owner for database in task.databases if database.owner}
         named = {user.name for user in task.users} | {grant.user for grant in task.grants} | owners
         self.names = sorted(filter(text.is_storable, named))
@@ -138,23 +143,46 @@ class Observer:
     def _users(self) -> dict[Grantee, User]:
         if not self.names:
             return {}
-        query = accounts.MARIADB_QUERY if self.mariadb else accounts.MYSQL_QUERY
-        rows = [accounts.read(row, self.mariadb) for row in self.session.rows(query, (self.names,))]
+        rows = [accounts.read(row, self.mariadb) for row in self._account_rows()]
         wanted = {self.dialect.grantee(user.name, user.host): user for user in self.task.users}
         found = [(self.dialect.grantee(each.name, each.host), each) for each in rows]
-        self._compare([(each, wanted[who].password) for who, each in found if who in wanted])
+        self._compare([(each, wanted[who].password) for who, each in found if who in wanted and each.seen])
+        names = [who.name for who, _each in found]
         return {
             who: User(
                 who,
-                self._password(each, wanted.get(who)),
+                self._password(each, wanted.get(who))
+                if each.seen
+                else self._try(who, each, wanted.get(who), names.count(who.name) == 1),
                 each.ways[0][0],
                 each.attributes,
                 each.limits,
                 each.tls,
+                checked_by="stored" if each.seen else "login",
                 former=each.former,
             )
             for who, each in found
         }
+
+    def _account_rows(self) -> list[dict[str, Any]]:
+        whole, limited = accounts.QUERIES[self.session.engine]
+        try:
+            return self._of_names(whole)
+        except Forbidden:
+            # That is where MariaDB keeps whether an account is locked, too.
+            if self.mariadb and any(LOCKED in user.attributes for user in self.task.users):
+                raise
+            return self._of_names(limited)
+
+    def _try(self, who: Grantee, found: accounts.Account, wanted: WantedUser | None, only: bool) -> str:
+        """Where nobody may see what is kept, as in a cloud, the user's own login tells."""
+        if not wanted or not wanted.password:
+            return UNKNOWN
+        key = who, wanted.password
+        if key not in self.tried:
+            endpoint = replace(self.session.endpoint, user=who.name, passwords=(wanted.password,))
+            self.tried[key] = try_login(endpoint, str(who), only and who.host == "%" and found.tls == "none")
+        return self.tried[key]
 
     def _compare(self, asked: Sequence[tuple[accounts.Account, Secret | None]]) -> None:
         keys = [(plugin, kept, secret) for each, secret in asked if secret for plugin, kept in each.ways]

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused, Unreachable
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused, Unreachable
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
-from ansible_collections.flatrun.infra.plugins.module_utils.database.drivers import Denied, driver, log_in
+from ansible_collections.flatrun.infra.plugins.module_utils.database.drivers import Denied, Forbidden, driver, log_in
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, MYSQL
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import DIFFERS, MARIADB, MYSQL, SAME, UNKNOWN
 
 # Access denied: as with a wrong password, a host that may not, or an account that is locked.
 _DENIED = (1045, 1698, 3118, 3955, 4151)
@@ -24,6 +24,8 @@ _MAY_NOT = (1044, 1142, 1143, 1227, 1370)
 _MODE = "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION"
 # A statement may wait for somebody's lock, but not for ever.
 _PATIENCE = 300
+# Said of an account whose password was taken; a name in what is said of others never comes last.
+_LOCKED = ("Account is locked", "account is locked")
 _NO_TLS = "SSL is required but the server doesn't support it"
 
 
@@ -122,7 +124,28 @@ class Session:
             words = str(error.args[-1] if error.args else error)
             if isinstance(error, self.pymysql.err.InterfaceError) or number in _GONE:
                 raise Unreachable(f"the connection broke ({words})", self.endpoint.where, "Run again.") from None
-            do = f"Give {self.endpoint.user} the privilege, or log in as another one." if number in _MAY_NOT else ""
-            raise Refused(f"the server says: {words} ({number})", self.endpoint.where, do) from None
+            said = f"the server says: {words} ({number})"
+            if number in _MAY_NOT:
+                do = f"Give {self.endpoint.user} the privilege, or log in as another one."
+                raise Forbidden(said, self.endpoint.where, do) from None
+            raise Refused(said, self.endpoint.where) from None
         except OSError as error:
             raise Unreachable(f"the connection broke ({error})", self.endpoint.where, "Run again.") from None
+
+
+def try_login(endpoint: Endpoint, account: str, only: bool) -> str:
+    """Whether the server takes an account's password, where nobody may see what it keeps.
+
+    It is denied for other reasons too, so that tells of the password only of an account that is the ``only`` one of its
+    name and may come from anywhere.
+    """
+    try:
+        with closing(Session(endpoint)) as session:
+            found = session.rows("SELECT CURRENT_USER() AS who")[0]["who"]
+            return SAME if found == account else UNKNOWN
+    except Denied as error:
+        if error.what.rstrip(".").endswith(_LOCKED):
+            return SAME
+        return DIFFERS if only else UNKNOWN
+    except FlatrunError:
+        return UNKNOWN

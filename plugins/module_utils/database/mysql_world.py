@@ -15,7 +15,9 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database import mysq
 from ansible_collections.flatrun.infra.plugins.module_utils.database import passwords
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Credential, Statement
 from ansible_collections.flatrun.infra.plugins.module_utils.database.doubt import resolve
+from ansible_collections.flatrun.infra.plugins.module_utils.database.drivers import Forbidden
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import State
+from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_needs import needed
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_observe import Observer
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_session import Session
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import Task
@@ -48,6 +50,7 @@ class MySQLWorld:
 
     def apply(self, plan: Plan, done: Journal) -> None:
         work = [(action, text.render(action.detail, self.observer.mariadb)) for action in plan.actions]
+        self.observer.tried.clear()
         kept = self._digests([statement for _action, statements in work for statement in statements])
         for action, statements in work:
             try:
@@ -60,6 +63,9 @@ class MySQLWorld:
         for statement in statements:
             try:
                 self.session.run(self._text(statement, kept))
+            except Forbidden as error:
+                who, lacks = self.session.endpoint.user, needed(action.detail)
+                raise Refused(error.what, action.target, f"Give {who} {lacks}, or log in as another one.") from None
             except Refused as error:
                 raise Refused(error.what, action.target, error.do) from None
             except FlatrunError as error:

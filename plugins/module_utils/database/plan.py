@@ -23,6 +23,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.change impo
 from ansible_collections.flatrun.infra.plugins.module_utils.database.dialect import Dialect
 from ansible_collections.flatrun.infra.plugins.module_utils.database.engines import DIALECTS
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import POSTGRESQL, Database, Inside, State
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_joins import joins
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_ledger import Ledger
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_rights import Settlement
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, PRESENT, Task, WantedDatabase
@@ -49,17 +50,14 @@ def plan(task: Task, state: State) -> Plan:
     for inside in state.insides.values():
         ledger.add(inside.rights)
     ledger.add(dialect.usual_rights(task, state))
-    return Plan(
-        (
-            *missing,
-            *plan_users.arrivals(task, state, dialect),
-            *_databases(task, state, dialect, ledger),
-            *_arrange(task, state, Settlement(task, state, dialect, ledger)),
-            *_drops(task, state),
-            *plan_users.departures(task, state, dialect),
-        ),
-        REASON,
-    )
+    arrivals = list(plan_users.arrivals(task, state, dialect))
+    work = [
+        *_databases(task, state, dialect, ledger),
+        *_arrange(task, state, Settlement(task, state, dialect, ledger)),
+        *_drops(task, state),
+        *plan_users.departures(task, state, dialect),
+    ]
+    return Plan((*missing, *arrivals, *joins(task, state, [*arrivals, *work]), *work), REASON)
 
 
 def _arrange(task: Task, state: State, settlement: Settlement) -> Iterator[Action]:

@@ -90,9 +90,12 @@ class Settlement:
 
     def _asked(self, wanted: WantedGrant) -> Iterator[Asked]:
         """What a grant means for each account and each object."""
-        taken = wanted.state == ABSENT or self.task.grants_mode == SUBTRACT
-        for grantee in self._grantees(wanted):
-            self.items.setdefault(grantee, wanted.item)
+        # What comes with owning a database, or with a user's attributes, is none of the grants that a mode is about.
+        named = wanted.item.startswith("grants")
+        taken = wanted.state == ABSENT or (named and self.task.grants_mode == SUBTRACT)
+        for grantee in self._grantees(wanted, taken):
+            if named:
+                self.items.setdefault(grantee, wanted.item)
             for target, names in self.dialect.targets(wanted, grantee, self.task, self.state, self.ledger.rights):
                 known = self.state.privileges.get(target.kind, frozenset())
                 meant = expand(wanted, frozenset(names), known, target)
@@ -133,7 +136,7 @@ class Settlement:
                 yield _action(wanted.item, change, dict(public), {}, why, frozenset())
                 public.clear()
 
-    def _grantees(self, wanted: WantedGrant) -> list[Grantee]:
+    def _grantees(self, wanted: WantedGrant, taken: bool) -> list[Grantee]:
         """The accounts that are meant: of the host that is said, else the user's own of the task or of the server."""
         plain = self.dialect.grantee(wanted.user, wanted.host)
         if wanted.host or plain == PUBLIC:
@@ -146,7 +149,7 @@ class Settlement:
         coming = self.coming.get(wanted.user, [])
         known = [each for each in meant if each in self.state.users or each in coming or each == PUBLIC]
         unknown = [each for each in meant if each not in known] or ([] if meant else [plain])
-        if unknown and wanted.state == PRESENT and self.task.grants_mode != SUBTRACT:
+        if unknown and not taken:
             where = "owner" if wanted.item.startswith("databases") else "user"
             raise Refused(
                 f"there is no user {unknown[0]}",
@@ -206,6 +209,12 @@ class Settlement:
     ) -> Iterator[Action]:
         if not privileges:
             return
+        if grantee.name == self.state.administrator:
+            raise Refused(
+                f"{grantee} is the administrator that this task logs in as, and may lose none of its rights here",
+                item,
+                "Leave it out of the task, or log in as another one.",
+            )
         held = self.ledger.held(grantee, target)
         before = dict(held)
         for name in privileges:

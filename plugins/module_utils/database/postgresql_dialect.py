@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.database import postgresql_check as checking
 from ansible_collections.flatrun.infra.plugins.module_utils.database import postgresql_text as text
+from ansible_collections.flatrun.infra.plugins.module_utils.database import spec_administrators
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Change, Statement
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     MEMBER,
@@ -71,6 +72,7 @@ class PostgreSQL:
         return grantee.name.startswith("pg_") or grantee.name == "postgres"
 
     def adapt(self, task: Task, state: State) -> Task:
+        task = spec_administrators.postgresql(task)
         databases = [replace(each, encoding=encoding(each.encoding)) for each in task.databases]
         users = [
             replace(each, attributes=spelled(each.attributes) if state.reached else each.attributes)

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.database import passwords
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
@@ -30,7 +29,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_check import scheme
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_dialect import looked_into, privileges
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_inside import look_inside
-from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_session import Session
+from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_session import Session, try_login
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, EXCLUSIVE, Task, WantedUser
 
 _DATABASES = """
@@ -48,7 +47,7 @@ _ATTRIBUTES = {
 }
 _ROLES = f"""
 SELECT rolname, {{password}}, rolconnlimit::text, coalesce(rolvaliduntil::text, 'infinity'),
-ARRAY[{", ".join(_ATTRIBUTES.values())}] FROM {{table}}
+coalesce(rolvaliduntil < now(), false), ARRAY[{", ".join(_ATTRIBUTES.values())}] FROM {{table}}
 """
 # NULL means the default. An owner may grant on what it has, which the list itself doesn't tell.
 _RIGHTS = """
@@ -69,7 +68,8 @@ WHERE m.rolname = ANY(%s) GROUP BY 1, 2
 """
 _IN_USE = """
 SELECT DISTINCT datname, usename, coalesce(nullif(application_name, ''), host(client_addr), 'its socket')
-FROM pg_stat_activity WHERE datname = ANY(%s) AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+FROM pg_stat_activity WHERE datname = ANY(%s) AND pid <> pg_backend_pid()
+AND coalesce(backend_type, 'client backend') = 'client backend'
 AND NOT (usename = current_user AND application_name = 'flatrun.infra')
 """
 _OWNED = """
@@ -87,25 +87,38 @@ class Observer:
     def __init__(self, session: Session, task: Task) -> None:
         self.session, self.task = session, task
         self.compared: dict[tuple[str, str, Secret], bool] = {}
+        # What came of logins, until something is changed: nobody is to be locked out for having tried too often.
+        self.tried: dict[tuple[str, Secret], str] = {}
         self.names = sorted({user.name for user in task.users} | {grant.user for grant in task.grants})
         self.exclusive = task.grants_mode == EXCLUSIVE
 
     def look(self) -> State:
         who, reads_passwords = self.session.rows("SELECT current_user, has_table_privilege('pg_authid', 'SELECT')")[0]
+        users = self._users(bool(reads_passwords))
+        administers = users[Grantee(str(who))].attributes
         databases = self._databases()
         state = State(
             engine=POSTGRESQL,
             version=self.session.version,
             administrator=str(who),
             databases=databases,
-            users=self._users(bool(reads_passwords)),
+            users=users,
             privileges=privileges(self.session.version),
             collations=self._encodings(),
             extensions=self._extensions(),
             in_use=self._in_use(),
             owned=self._owned(),
+            administers=administers,
+            member_of=None if "SUPERUSER" in administers else self._member_of(),
         )
         return self._with_insides(self._with_rights(state))
+
+    def _member_of(self) -> frozenset[str]:
+        """Whose member the administrator is, with all that this brings."""
+        # Before PostgreSQL 16, a member that inherits may always become the role.
+        may_become = " AND pg_has_role(oid, 'SET')" if self.session.version >= (16,) else ""
+        rows = self.session.rows(f"SELECT rolname FROM pg_roles WHERE pg_has_role(oid, 'USAGE'){may_become}")
+        return frozenset(name for (name,) in rows)
 
     def _databases(self) -> dict[str, Database]:
         return {
@@ -132,12 +145,14 @@ class Observer:
         stored = {name: kept for name, kept, *_rest in rows if name in wanted}
         self._compare({name: kept for name, kept in stored.items() if kept}, wanted)
         found = {}
-        for name, kept, limit, until, flags in rows:
+        for name, kept, limit, until, expired, flags in rows:
             user = wanted.get(name)
             given = user.limits.get("valid_until", "") if user else ""
             found[Grantee(name)] = User(
                 Grantee(name),
-                self._password(name, kept, user) if reads_passwords else self._try(name, user, bool(flags[4])),
+                self._password(name, kept, user)
+                if reads_passwords
+                else self._try(name, user, flags[4] and not expired),
                 scheme(kept or "") or "none",
                 frozenset(word for word, holds in zip(_ATTRIBUTES, flags) if holds),
                 # A time may be written in many ways; the same is told as the task has it.
@@ -170,10 +185,10 @@ class Observer:
         """Where nobody may see what is stored, as in a cloud, the user's own login tells."""
         if not wanted or not wanted.password or not may_log_in:
             return UNKNOWN
-        endpoint = replace(self.session.endpoint, user=name, passwords=(wanted.password,))
-        with suppress(FlatrunError), closing(Session(endpoint)):
-            return SAME
-        return DIFFERS
+        key = name, wanted.password
+        if key not in self.tried:
+            self.tried[key] = try_login(replace(self.session.endpoint, user=name, passwords=(wanted.password,)))
+        return self.tried[key]
 
     def _in_use(self) -> dict[str, tuple[str, ...]]:
         going = [database.name for database in self.task.databases if database.state == ABSENT]

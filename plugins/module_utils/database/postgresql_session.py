@@ -13,11 +13,19 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import F
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.database.drivers import Denied, driver, log_in
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import DIFFERS, SAME, UNKNOWN
 
 # Read as they are written here, whatever the server, the database or the role has as its default.
 _SETTINGS = "-c standard_conforming_strings=on -c client_min_messages=warning -c search_path=pg_catalog"
 
 _DENIED = ("authentication failed", "no password supplied", "no pg_hba.conf entry", "is not permitted to log in")
+# What is said to somebody whose password was taken.
+_ENTERED = (
+    "permission denied for database",
+    "too many connections for",
+    "is not currently accepting connections",
+    "remaining connection slots",
+)
 
 
 class Session:
@@ -97,3 +105,14 @@ class Session:
             words = error.diag.message_primary or " ".join(str(error).split())
             detail = f" ({error.diag.message_detail})" if error.diag.message_detail else ""
             raise Refused(f"the server says: {words}{detail}", self.endpoint.where) from None
+
+
+def try_login(endpoint: Endpoint) -> str:
+    """Whether the server takes a password, where nobody may see what it keeps."""
+    try:
+        Session(endpoint).close()
+    except Denied as error:
+        return DIFFERS if "authentication failed" in error.what else UNKNOWN
+    except Unreachable as error:
+        return SAME if any(words in error.what for words in _ENTERED) else UNKNOWN
+    return SAME

@@ -15,6 +15,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import (
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database import redis_acl as acl
 from ansible_collections.flatrun.infra.plugins.module_utils.database import redis_text as text
+from ansible_collections.flatrun.infra.plugins.module_utils.database import spec_administrators
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Change, Statement
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     DEFAULT_USER,
@@ -50,6 +51,7 @@ class Redis:
 
     def adapt(self, task: Task, state: State) -> Task:
         """Whoever says what a user may do means all of it, so no selector may allow more."""
+        task = spec_administrators.redis(task, state.privileges.get(acl.COMMANDS, ()))
         users = [replace(each, acl={**each.acl, "selectors": ()} if each.acl else {}) for each in task.users]
         return replace(task, users=tuple(users))
 

@@ -14,6 +14,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Pla
 from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Journal
 from ansible_collections.flatrun.infra.plugins.module_utils.database import redis_acl as acl
 from ansible_collections.flatrun.infra.plugins.module_utils.database import redis_text as text
+from ansible_collections.flatrun.infra.plugins.module_utils.database import spec_administrators
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Credential, Statement
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     DIFFERS,
@@ -39,8 +40,10 @@ class RedisWorld:
 
     def observe(self) -> State:
         listed = [acl.read(_text(line)) for line in self.session.ask("ACL", "LIST")]
-        known = self._known() if any("commands" in user.acl for user in self.task.users) else {}
-        wanted = {user.name: user for user in self.task.users}
+        asked = any("commands" in user.acl for user in spec_administrators.redis(self.task, ()).users)
+        known = self._known() if asked else {}
+        task = spec_administrators.redis(self.task, known.get(acl.COMMANDS, ()))
+        wanted = {user.name: user for user in task.users}
         return State(
             engine=REDIS,
             administrator=_text(self.session.ask("ACL", "WHOAMI")),

@@ -17,12 +17,12 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database import post
 from ansible_collections.flatrun.infra.plugins.module_utils.database import redis_session as redis
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint, locate
 from ansible_collections.flatrun.infra.plugins.module_utils.database.engines import DIALECTS
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import POSTGRESQL, REDIS, State
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import POSTGRESQL, REDIS, UNKNOWN, State
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_world import MySQLWorld
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan import plan
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_world import PostgreSQLWorld
 from ansible_collections.flatrun.infra.plugins.module_utils.database.redis_world import RedisWorld
-from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import Task, parse
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import Task, WantedUser, parse
 
 
 class Absent:
@@ -89,7 +89,8 @@ def report(task: Task, state: State, done: Plan) -> dict[str, Any]:
     return {
         "databases": [{"name": wanted.name, **item_report(done, wanted.item)} for wanted in task.databases],
         "users": [
-            {"name": wanted.name, "host": wanted.host, **item_report(done, wanted.item)} for wanted in task.users
+            {"name": wanted.name, "host": wanted.host, **_checked(wanted, state), **item_report(done, wanted.item)}
+            for wanted in task.users
         ],
         "grants": [
             {
@@ -102,6 +103,15 @@ def report(task: Task, state: State, done: Plan) -> dict[str, Any]:
         ],
         "statements": statements,
     }
+
+
+def _checked(wanted: WantedUser, state: State) -> dict[str, str]:
+    """How the password was compared, where one was given and the user is there."""
+    dialect = DIALECTS.get(state.engine)
+    found = state.users.get(dialect.grantee(wanted.name, "" if wanted.is_role else wanted.host)) if dialect else None
+    if found is None or not (wanted.password or wanted.hash):
+        return {}
+    return {"checked_by": "nothing" if found.password == UNKNOWN else found.checked_by}
 
 
 ROOM = Room(parse=parse, world=_world, plan=plan, report=report)

@@ -13,7 +13,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, InvalidParameter
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret, parse_secret
 from ansible_collections.flatrun.infra.plugins.module_utils.database import spec_values as values
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import ROLE
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import ADMINISTRATOR, ROLE
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_acl import rules
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import Connection, connection
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_values import Privilege
@@ -160,9 +160,23 @@ def _user(item: str, entry: Mapping[str, Any]) -> WantedUser:
         retain=bool(entry.get("retain_password")),
         acl=rules(entry),
     )
-    if wanted.attributes.get(ROLE) and (password or digest):
-        raise InvalidParameter("nobody logs in as a role, so it has no password", "password", "Leave it out.")
+    _check_words(wanted)
     return wanted
+
+
+def _check_words(wanted: WantedUser) -> None:
+    if wanted.attributes.get(ADMINISTRATOR) is False:
+        raise InvalidParameter(
+            f"NO{ADMINISTRATOR} says of no right whether it goes",
+            "attributes",
+            "Take rights by grants_mode: exclusive.",
+        )
+    if wanted.attributes.get(ADMINISTRATOR) and wanted.is_role:
+        raise InvalidParameter(
+            f"nobody logs in as a role, so it is no {ADMINISTRATOR}", "attributes", "Keep one of the two."
+        )
+    if wanted.attributes.get(ROLE) and (wanted.password or wanted.hash):
+        raise InvalidParameter("nobody logs in as a role, so it has no password", "password", "Leave it out.")
 
 
 def _grant(item: str, entry: Mapping[str, Any]) -> WantedGrant:

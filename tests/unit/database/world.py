@@ -34,9 +34,10 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import Task, parse
 
 ADMINISTRATOR = "boss"
+SERVERS_ROLES = ("pg_read_all_stats", "pg_signal_backend")
 # Few, so that ALL is soon reached piece by piece.
 MYSQL_PRIVILEGES = {
-    "server": {"SELECT", "INSERT", "PROCESS", "ROLE_ADMIN"},
+    "server": {"SELECT", "INSERT", "PROCESS", "ROLE_ADMIN", "CREATE USER"},
     "database": {"SELECT", "INSERT", "CREATE"},
     "table": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "column": {"SELECT", "INSERT", "UPDATE"},
@@ -52,6 +53,8 @@ class Killed(Exception):
 class Server:
     engine: str
     version: tuple[int, ...] = (17, 0)
+    # Whether the administrator of PostgreSQL is no superuser, and does for a role only what its members may.
+    limited: bool = False
     databases: dict[str, Database] = field(default_factory=dict)
     users: dict[Grantee, User] = field(default_factory=dict)
     passwords: dict[Grantee, str] = field(default_factory=dict)
@@ -62,7 +65,9 @@ class Server:
     def __post_init__(self) -> None:
         self.databases.setdefault("base", Database("base", ADMINISTRATOR, "UTF8", "C"))
         if self.engine == POSTGRESQL and not self.users:
-            self.users[Grantee(ADMINISTRATOR)] = User(Grantee(ADMINISTRATOR))
+            words = {"CREATEDB", "CREATEROLE"} if self.limited else {"SUPERUSER"}
+            self.users[Grantee(ADMINISTRATOR)] = User(Grantee(ADMINISTRATOR), attributes=frozenset(words))
+            self.users.update((Grantee(name), User(Grantee(name))) for name in SERVERS_ROLES)
             self._birthright("base", ADMINISTRATOR)
 
     def _birthright(self, name: str, owner: str) -> None:
@@ -89,7 +94,16 @@ class Server:
             dynamic=frozenset({"ROLE_ADMIN"}),
             collations={"utf8mb4_bin": "utf8mb4", "latin1_bin": "latin1", "UTF8": "", "LATIN1": ""},
             owned=self._owned(),
+            administers=users[Grantee(ADMINISTRATOR)].attributes if self.engine == POSTGRESQL else frozenset(),
+            member_of=self._member_of() if self.limited else None,
         )
+
+    def _member_of(self) -> frozenset[str]:
+        boss = Grantee(ADMINISTRATOR)
+        return frozenset(target.name for (who, target), held in self.rights.items() if who == boss and MEMBER in held)
+
+    def _works_for(self, *roles: str) -> bool:
+        return not self.limited or {*roles} <= self._member_of() | {ADMINISTRATOR}
 
     def _is_inner(self, target: Target) -> bool:
         return self.engine == POSTGRESQL and target.kind not in ("database", "role")
@@ -129,6 +143,7 @@ class Server:
         if self.engine == POSTGRESQL:
             owner = given.owner or ADMINISTRATOR
             assert Grantee(owner) in self.users
+            assert self._works_for(owner)
             self.databases[given.name] = replace(given, owner=owner, encoding=given.encoding or "UTF8", unfinished=True)
             self._birthright(given.name, owner)
         else:
@@ -141,16 +156,19 @@ class Server:
         self.databases[after.name] = replace(after, collation=after.collation or f"{after.encoding}_bin")
         if before.owner != after.owner:
             assert Grantee(after.owner) in self.users
+            assert self._works_for(before.owner, after.owner)
             target = Target("database", after.name)
             held = self.rights.pop((Grantee(before.owner), target), {})
             self.rights.setdefault((Grantee(after.owner), target), {}).update(held)
 
     def _do_OpenDatabase(self, change: changes.OpenDatabase) -> None:  # noqa: N802
         assert self.databases[change.name].unfinished
+        assert self._works_for(self.databases[change.name].owner)
         self.databases[change.name] = replace(self.databases[change.name], unfinished=False)
 
     def _do_DropDatabase(self, change: changes.DropDatabase) -> None:  # noqa: N802
-        del self.databases[change.name]
+        gone = self.databases.pop(change.name)
+        assert self._works_for(gone.owner)
         if self.engine == POSTGRESQL:
             self.rights = {key: held for key, held in self.rights.items() if key[1].database != change.name}
 
@@ -200,12 +218,14 @@ class Server:
     def _do_Grant(self, change: changes.Grant) -> None:  # noqa: N802
         assert change.grantee in self.users or change.grantee == PUBLIC
         if change.target.kind == "database" and self.engine == POSTGRESQL:
-            assert change.target.database in self.databases
+            assert self._works_for(self.databases[change.target.database].owner)
         held = self.rights.setdefault((change.grantee, change.target), {})
         for name, grantable in change.privileges.items():
             held[name] = held.get(name, False) or grantable
 
     def _do_Revoke(self, change: changes.Revoke) -> None:  # noqa: N802
+        if change.target.kind == "database" and self.engine == POSTGRESQL:
+            assert self._works_for(self.databases[change.target.database].owner)
         held = self.rights[change.grantee, change.target]
         for name in change.privileges:
             if change.only_option:
@@ -231,7 +251,7 @@ class Server:
     def copy(self) -> Server:
         """Another one that holds the same."""
         databases, users, passwords, rights = self.holds()
-        return Server(self.engine, self.version, databases, users, passwords, rights)
+        return Server(self.engine, self.version, self.limited, databases, users, passwords, rights)
 
 
 @dataclass
