@@ -13,6 +13,7 @@ from typing import Any, Callable
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Unreachable
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
+from ansible_collections.flatrun.infra.plugins.module_utils.database import passwords
 
 # MySQL and MariaDB: access denied, as with a wrong password or an unknown account.
 _MYSQL_DENIED = (1045, 1130, 1698, 3118)
@@ -73,6 +74,16 @@ def _mysql(account: Account) -> Any:
 
 
 def _mysql_set(account: Account, new: Secret) -> None:
+    """MySQL leaves the password out of its logs by itself."""
+    _mysql_alter(account, "BY %s", new.reveal())
+
+
+def _mariadb_set(account: Account, new: Secret) -> None:
+    """MariaDB writes what it was sent into its logs, so it is sent what it keeps."""
+    _mysql_alter(account, "BY PASSWORD %s", passwords.native(new.reveal().encode()).decode())
+
+
+def _mysql_alter(account: Account, how: str, word: str) -> None:
     pymysql = _driver("pymysql", "python3-pymysql")
     connection = _mysql(account)
     try:
@@ -81,7 +92,7 @@ def _mysql_set(account: Account, new: Secret) -> None:
             hosts = [row[0] for row in cursor.fetchall()]
             for host in hosts:
                 try:
-                    cursor.execute("ALTER USER %s@%s IDENTIFIED BY %s", (account.user, host, new.reveal()))
+                    cursor.execute(f"ALTER USER %s@%s IDENTIFIED {how}", (account.user, host, word))
                 except pymysql.err.OperationalError as error:
                     if error.args[0] != _MYSQL_UNUSABLE:
                         raise
@@ -185,7 +196,7 @@ _LOGIN: Mapping[str, Callable[[Account], Any]] = {
 }
 _SET: Mapping[str, Callable[[Account, Secret], None]] = {
     "mysql": _mysql_set,
-    "mariadb": _mysql_set,
+    "mariadb": _mariadb_set,
     "postgresql": _postgresql_set,
     "redis": _redis_set,
 }
