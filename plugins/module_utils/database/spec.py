@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Callable
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
@@ -161,7 +161,8 @@ def _user(item: str, entry: Mapping[str, Any]) -> WantedUser:
         acl=rules(entry),
     )
     _check_words(wanted)
-    return wanted
+    # Nobody asks whether the password of a user that goes is right, and telling takes time.
+    return replace(wanted, password=None, hash=None) if wanted.state == ABSENT else wanted
 
 
 def _check_words(wanted: WantedUser) -> None:

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
 from ansible_collections.flatrun.infra.plugins.module_utils.database.arguments import DB, INFO, QUERY
 from ansible_collections.flatrun.infra.plugins.module_utils.database.query import parse as parse_query
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import parse
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import connection
 
 ENGINE = {"client_cert": "/docker.pem", "client_key": "/docker.key"}
@@ -56,3 +57,11 @@ def test_a_connection_that_makes_no_sense_is_refused(params: dict[str, Any], say
     with pytest.raises(FlatrunError) as refusal:
         connection(given(DB, **params))
     assert refusal.value.sentence().startswith(says)
+
+
+@pytest.mark.parametrize("kind", ["password", "password_hash"])
+def test_the_password_of_a_user_that_goes_is_not_asked_about(kind: str) -> None:
+    user = {"name": "ann", "host": "%", "update_password": "always", kind: "something"}
+    kept, gone = (parse(given(DB, users=[{**user, "state": state}])).users[0] for state in ("present", "absent"))
+    assert bool(kept.password or kept.hash)
+    assert not (gone.password or gone.hash)
