@@ -214,15 +214,15 @@ def test_no_other_file_holds_one(lab: Lab, runs: dict[str, str]) -> None:
     begun = float(runs["begun"])
     for top in PUBLIC:
         for path in _files(top):
-            seen = path.lstat()
-            if seen.st_mtime >= begun and seen.st_mode & 0o004 and _is_open(path):
-                require_clean(str(path), _content(path))
+            require_clean(str(path), _public(path, begun))
 
 
-def _content(path: Path) -> bytes:
-    """Nothing of what is gone by now, and of handles such as those of network namespaces, which nobody can read."""
+def _public(path: Path, begun: float) -> bytes:
+    """What others can read there, if it was written since; nothing of what is gone by now, nor of handles such as those
+    of network namespaces, which nobody can read."""
     try:
-        return path.read_bytes()
+        seen = path.lstat()
+        return path.read_bytes() if seen.st_mtime >= begun and seen.st_mode & 0o004 and _is_open(path) else b""
     except OSError:
         return b""
 
