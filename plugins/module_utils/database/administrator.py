@@ -13,7 +13,7 @@ from typing import Any, Callable
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Unreachable
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
-from ansible_collections.flatrun.infra.plugins.module_utils.database import passwords
+from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_native
 
 # MySQL and MariaDB: access denied, as with a wrong password or an unknown account.
 _MYSQL_DENIED = (1045, 1130, 1698, 3118)
@@ -80,7 +80,7 @@ def _mysql_set(account: Account, new: Secret) -> None:
 
 def _mariadb_set(account: Account, new: Secret) -> None:
     """MariaDB writes what it was sent into its logs, so it is sent what it keeps."""
-    _mysql_alter(account, "BY PASSWORD %s", passwords.native(new.reveal().encode()).decode())
+    _mysql_alter(account, "BY PASSWORD %s", mysql_native.digest(new.reveal().encode()).decode())
 
 
 def _mysql_alter(account: Account, how: str, word: str) -> None:

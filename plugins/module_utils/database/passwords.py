@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Callable, TypeVar
 
-from ansible_collections.flatrun.infra.plugins.module_utils.database import ed25519, saslprep
+from ansible_collections.flatrun.infra.plugins.module_utils.database import ed25519, mysql_native, saslprep
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
@@ -34,11 +34,6 @@ _SALT_ALPHABET = (string.ascii_letters + string.digits).encode()
 SCRAM_ROUNDS = 4096
 # Fewer are done before the processes are there.
 _WORTH_FORKING = 16
-
-
-def native(password: bytes) -> bytes:
-    """mysql_native_password: SHA-1 of SHA-1, as MySQL's PASSWORD() had it."""
-    return b"*" + hashlib.sha1(hashlib.sha1(password).digest()).hexdigest().upper().encode()
 
 
 def caching_sha2(password: bytes, thousands: int, salt: bytes = b"") -> bytes:
@@ -113,12 +108,14 @@ def _matches_caching_sha2(password: bytes, stored: bytes) -> bool:
 
 
 _MAKES: dict[str, Callable[[bytes, int], bytes]] = {
-    "mysql_native_password": lambda password, _thousands: native(password),
+    "mysql_native_password": lambda password, _thousands: mysql_native.digest(password),
     "caching_sha2_password": caching_sha2,
     "ed25519": lambda password, _thousands: ed25519.public_key(password),
 }
 _MATCHES: dict[str, Callable[[bytes, bytes], bool]] = {
-    "mysql_native_password": lambda password, stored: hmac.compare_digest(native(password), stored.upper()),
+    "mysql_native_password": lambda password, stored: hmac.compare_digest(
+        mysql_native.digest(password), stored.upper()
+    ),
     "caching_sha2_password": _matches_caching_sha2,
     "ed25519": lambda password, stored: hmac.compare_digest(ed25519.public_key(password), stored),
 }

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.flatrun.infra.plugins.module_utils.database import ed25519, passwords
+from ansible_collections.flatrun.infra.plugins.module_utils.database import ed25519, mysql_native, passwords
 
 SCRAM_SALT = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
 
@@ -21,7 +21,7 @@ def test_published_values() -> None:
     assert passwords._sha256_crypt(b"Hello world!", b"saltstring", 5000) == (
         b"5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5"
     )
-    assert passwords.native(b"password") == b"*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19"
+    assert mysql_native.digest(b"password") == b"*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19"
     # https://mariadb.com/kb/en/authentication-plugin-ed25519/
     assert ed25519.public_key(b"secret") == b"ZIgUREUg5PVgQ6LskhXmO+eZLS0nC8be6HPjYWR4YJY"
     # The example of RFC 7677.
