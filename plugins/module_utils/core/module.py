@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.warnings import get_warning_messages
 from ansible_collections.flatrun.infra.plugins.module_utils.core.arguments import Arguments
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
 from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Room, Walk, failure, walk
@@ -33,7 +34,7 @@ def change(arguments: Arguments, room: Room[Any, Any]) -> None:
         outcome["reason"] = course.plan.reason
     if module._diff:
         outcome["diff"] = course.plan.diff()
-    _close(module, module.exit_json, outcome, course.warnings)
+    _close(module, module.exit_json, outcome)
 
 
 def look(arguments: Arguments, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
@@ -62,11 +63,12 @@ def _open(arguments: Arguments) -> tuple[AnsibleModule, dict[str, Any]]:
     return module, params
 
 
-def _close(module: AnsibleModule, leave: Callable[..., None], outcome: dict[str, Any], warnings: Any = ()) -> None:
+def _close(module: AnsibleModule, leave: Callable[..., None], outcome: dict[str, Any]) -> None:
     """Ansible looks for every secret in every text, which takes seconds for hundreds in thousands: so it is given those
     that are found in all the texts at once, nearly always none."""
-    texts = "\n".join(set(_texts([outcome, warnings, module.params])))
-    module.no_log_values = {spelling for spelling in module.no_log_values if spelling in texts}
+    if module.no_log_values:
+        texts = "\n".join(set(_texts([outcome, get_warning_messages(), module.params])))
+        module.no_log_values = {spelling for spelling in module.no_log_values if spelling in texts}
     leave(**outcome)
 
 

@@ -18,9 +18,8 @@ _ON_DATABASES: dict[type, str] = {CreateDatabase: "CREATE", AlterDatabase: "ALTE
 
 
 def needed(change: Change) -> str:
-    for kind, privilege in _ON_DATABASES.items():
-        if isinstance(change, kind):
-            return f"{privilege} on the database"
+    if type(change) in _ON_DATABASES:
+        return f"{_ON_DATABASES[type(change)]} on the database"
     if not isinstance(change, (Grant, Revoke)):
         return "CREATE USER"
     if change.target.kind == "role":

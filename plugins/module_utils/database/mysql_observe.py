@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
@@ -15,6 +15,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database import mysq
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_text as text
 from ansible_collections.flatrun.infra.plugins.module_utils.database import passwords
 from ansible_collections.flatrun.infra.plugins.module_utils.database.drivers import Forbidden
+from ansible_collections.flatrun.infra.plugins.module_utils.database.logins import Logins
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     ACTIVE,
     DIFFERS,
@@ -64,8 +65,7 @@ class Observer:
         self.mariadb = session.engine == MARIADB
         self.dialect = MySQL(self.mariadb)
         self.compared: dict[tuple[str, bytes, Secret], bool | None] = {}
-        # What came of logins, until something is changed: nobody is to be locked out for having tried too often.
-        self.tried: dict[tuple[Grantee, Secret], str] = {}
+        self.logins = Logins(session.endpoint)
         owners = {database.owner for database in task.databases if database.owner}
         named = {user.name for user in task.users} | {grant.user for grant in task.grants} | owners
         self.names = sorted(filter(text.is_storable, named))
@@ -147,13 +147,11 @@ class Observer:
         wanted = {self.dialect.grantee(user.name, user.host): user for user in self.task.users}
         found = [(self.dialect.grantee(each.name, each.host), each) for each in rows]
         self._compare([(each, wanted[who].password) for who, each in found if who in wanted and each.seen])
-        names = [who.name for who, _each in found]
+        accounts_of = Counter(who.name for who, _each in found)
         return {
             who: User(
                 who,
-                self._password(each, wanted.get(who))
-                if each.seen
-                else self._try(who, each, wanted.get(who), names.count(who.name) == 1),
+                self._password(who, each, wanted.get(who), accounts_of[who.name] == 1),
                 each.ways[0][0],
                 each.attributes,
                 each.limits,
@@ -174,23 +172,17 @@ class Observer:
                 raise
             return self._of_names(limited)
 
-    def _try(self, who: Grantee, found: accounts.Account, wanted: WantedUser | None, only: bool) -> str:
-        """Where nobody may see what is kept, as in a cloud, the user's own login tells."""
-        if not wanted or not wanted.password:
-            return UNKNOWN
-        key = who, wanted.password
-        if key not in self.tried:
-            endpoint = replace(self.session.endpoint, user=who.name, passwords=(wanted.password,))
-            self.tried[key] = try_login(endpoint, str(who), only and who.host == "%" and found.tls == "none")
-        return self.tried[key]
-
     def _compare(self, asked: Sequence[tuple[accounts.Account, Secret | None]]) -> None:
         keys = [(plugin, kept, secret) for each, secret in asked if secret for plugin, kept in each.ways]
         new = [key for key in dict.fromkeys(keys) if key not in self.compared]
         work = [(plugin, secret.reveal().encode(), kept) for plugin, kept, secret in new]
         self.compared.update(zip(new, passwords.matches_mysql(work)))
 
-    def _password(self, found: accounts.Account, wanted: WantedUser | None) -> str:
+    def _password(self, who: Grantee, found: accounts.Account, wanted: WantedUser | None, only: bool) -> str:
+        if not found.seen:
+            telling = only and who.host == "%" and found.tls == "none"
+            password = wanted.password if wanted else None
+            return self.logins.tell(who, password, lambda endpoint: try_login(endpoint, str(who), telling))
         if wanted and wanted.hash:
             given = wanted.hash.reveal()
             digest = bytes.fromhex(given[2:]) if given.startswith("0x") else given.encode()

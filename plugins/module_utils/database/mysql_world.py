@@ -50,7 +50,7 @@ class MySQLWorld:
 
     def apply(self, plan: Plan, done: Journal) -> None:
         work = [(action, text.render(action.detail, self.observer.mariadb)) for action in plan.actions]
-        self.observer.tried.clear()
+        self.observer.logins.forget()
         kept = self._digests([statement for _action, statements in work for statement in statements])
         for action, statements in work:
             try:

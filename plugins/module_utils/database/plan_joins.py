@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action
@@ -44,8 +44,10 @@ def joins(task: Task, state: State, actions: Sequence[Action]) -> Iterator[Actio
     for action in actions:
         _require_attribute(action, state)
     joined = {*state.member_of, state.administrator}
+    owners = {name: found.owner for name, found in state.databases.items()}
+    owners.update((wanted.name, wanted.owner) for wanted in task.databases if wanted.owner)
     for action in actions:
-        for role in _owners(action, task, state):
+        for role in _owners(action, owners, state):
             if role and role not in joined and _may_join(role, state):
                 joined.add(role)
                 target = Target("role", name=role)
@@ -71,39 +73,34 @@ def _require_attribute(action: Action, state: State) -> None:
             )
 
 
-def _owners(action: Action, task: Task, state: State) -> tuple[str, ...]:
+def _owners(action: Action, owners: Mapping[str, str], state: State) -> tuple[str, ...]:
+    """The roles for whose members an action is; ``owners`` are those that databases have or are to have."""
     change = action.detail
     if isinstance(change, CreateDatabase):
         return (change.database.owner,)
     if isinstance(change, AlterDatabase):
         return change.before.owner, change.after.owner
     if isinstance(change, (OpenDatabase, DropDatabase)):
-        return (_owner(change.name, task, state),)
+        return (owners.get(change.name, ""),)
     if isinstance(change, AddExtension):
-        return (_owner(change.database, task, state),)
+        return (owners.get(change.database, ""),)
     if isinstance(change, DropUser):
         return (change.grantee.name,) if change.databases else ()
     if isinstance(change, Revoke):
         # What others granted is taken back as them.
         others = {grantor for some in change.grantors.values() for grantor in some}
-        return (*_givers(change.target, task, state), *sorted(others))
-    return _givers(change.target, task, state) if isinstance(change, Grant) else ()
+        return (*_givers(change.target, owners, state), *sorted(others))
+    return _givers(change.target, owners, state) if isinstance(change, Grant) else ()
 
 
-def _givers(target: Target, task: Task, state: State) -> tuple[str, ...]:
+def _givers(target: Target, owners: Mapping[str, str], state: State) -> tuple[str, ...]:
     if target.kind == "role":
         return ()
     if target.kind == "database":
-        return (_owner(target.database, task, state),)
+        return (owners.get(target.database, ""),)
     if target.kind.startswith("default_"):
         return (target.name,)
     found = state.insides.get(target.database, Inside()).owners.get(target)
     if found and found.name == "pg_database_owner":
-        return (_owner(target.database, task, state),)
+        return (owners.get(target.database, ""),)
     return (found.name,) if found else ()
-
-
-def _owner(database: str, task: Task, state: State) -> str:
-    named = next((each.owner for each in task.databases if each.name == database and each.owner), "")
-    found = state.databases.get(database)
-    return named or (found.owner if found else "")

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.database import passwords
+from ansible_collections.flatrun.infra.plugins.module_utils.database.logins import Logins
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     DIFFERS,
     MEMBER,
@@ -87,8 +88,7 @@ class Observer:
     def __init__(self, session: Session, task: Task) -> None:
         self.session, self.task = session, task
         self.compared: dict[tuple[str, str, Secret], bool] = {}
-        # What came of logins, until something is changed: nobody is to be locked out for having tried too often.
-        self.tried: dict[tuple[str, Secret], str] = {}
+        self.logins = Logins(session.endpoint)
         self.names = sorted({user.name for user in task.users} | {grant.user for grant in task.grants})
         self.exclusive = task.grants_mode == EXCLUSIVE
 
@@ -182,13 +182,8 @@ class Observer:
         return SAME if stored and self.compared[name, stored, wanted.password] else DIFFERS
 
     def _try(self, name: str, wanted: WantedUser | None, may_log_in: bool) -> str:
-        """Where nobody may see what is stored, as in a cloud, the user's own login tells."""
-        if not wanted or not wanted.password or not may_log_in:
-            return UNKNOWN
-        key = name, wanted.password
-        if key not in self.tried:
-            self.tried[key] = try_login(replace(self.session.endpoint, user=name, passwords=(wanted.password,)))
-        return self.tried[key]
+        password = wanted.password if wanted and may_log_in else None
+        return self.logins.tell(Grantee(name), password, try_login)
 
     def _in_use(self) -> dict[str, tuple[str, ...]]:
         going = [database.name for database in self.task.databases if database.state == ABSENT]

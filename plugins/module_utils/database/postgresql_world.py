@@ -68,7 +68,7 @@ class PostgreSQLWorld:
 
     def apply(self, plan: Plan, done: Journal) -> None:
         work = [(action, text.render(action.detail)) for action in plan.actions]
-        self.observer.tried.clear()
+        self.observer.logins.forget()
         digests = self._digests([statement for _action, statements in work for statement in statements])
         for place, some in groupby(work, _place):
             told: list[Action] = []
