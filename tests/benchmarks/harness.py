@@ -70,7 +70,7 @@ class Bench:
         print(what, flush=True)
 
     def clean(self) -> None:
-        """Remove the containers, networks and folders of this run."""
+        """Remove the containers, networks and files of this run; the folder is there for what comes next."""
         listed = subprocess.run(
             ["docker", "ps", "-aq", "--filter", f"name=^{self.prefix}-"], capture_output=True, text=True, check=True
         ).stdout.split()
@@ -80,6 +80,7 @@ class Bench:
         for network in ("proxy", "database"):
             subprocess.run(["docker", "network", "rm", f"{self.prefix}-{network}"], capture_output=True, check=False)
         shutil.rmtree(self.root, ignore_errors=True)
+        os.mkdir(self.root, 0o755)
 
 
 @contextlib.contextmanager
@@ -96,6 +97,7 @@ def bench() -> Iterator[Bench]:
         yield run
     finally:
         run.clean()
+        os.rmdir(root)
 
 
 class Counter:

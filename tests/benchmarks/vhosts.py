@@ -102,7 +102,7 @@ def _by_hand(run: Bench) -> float:
 def _looped(run: Bench) -> tuple[float, float]:
     """Seconds that each vhost takes where it is a template in a loop, first and again."""
     folder = Path(run.root, "looped")
-    folder.mkdir(parents=True)
+    folder.mkdir()
     (folder / "00-resolver.conf").write_text("resolver 127.0.0.11 valid=10s;\n")
     mount = f"{folder}:/etc/nginx/conf.d:ro"
     docker("run", "--detach", "--name", f"{run.prefix}-looped", "--volume", mount, IMAGE)
