@@ -1,6 +1,7 @@
 """No request is lost over reloads: under wrk, under h2load, and under a client that never retries.
 
-FLATRUN_TEST_RELOADS says how many reloads there are (12 by default; 200 take several minutes).
+FLATRUN_TEST_RELOADS says how many reloads there are (12 by default; 200 take several minutes), and FLATRUN_TEST_NGINX
+of which line nginx is: an older one loses some, and how many is recorded.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.shared import LIVES_ON
 from ansible_collections.flatrun.infra.tests.integration.faults.lab import Lab, docker, module_path
 from ansible_collections.flatrun.infra.tests.integration.test_vhost_nginx import Site, certificate
 
 RELOADS = int(os.environ.get("FLATRUN_TEST_RELOADS", "12"))
+LINE = os.environ.get("FLATRUN_TEST_NGINX", "1.30")
 PAUSE = 0.5
 HOST = "load.example.com"
 
@@ -29,7 +32,7 @@ def site(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> It
     lab = Lab(images, module_path(tmp_path_factory.mktemp("modules")))
     try:
         lab.open()
-        behind, front = Site(lab, "1.30"), Site(lab, "1.30")
+        behind, front = Site(lab, "1.30"), Site(lab, LINE)
         behind.name += "-behind"
         behind.begin()
         front.begin()
@@ -138,6 +141,10 @@ def test_no_request_is_lost_and_without_the_directive_some_are(
     site: Site, record_property: Callable[[str, object], None]
 ) -> None:
     kept = measure(site)
+    if site.version < LIVES_ON:
+        record_property(f"nginx {LINE}", kept)
+        assert 0 < sum(lost for _sent, lost in kept.values()) < sum(sent for sent, _lost in kept.values())
+        return
     record_property("with keepalive_min_timeout", kept)
     assert not any(lost for _sent, lost in kept.values()), kept
     assert min(sent for sent, _lost in kept.values()) > 100
