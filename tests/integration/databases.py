@@ -6,7 +6,6 @@ postgresql:15 postgresql:18", has everything tried on those that it names.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
@@ -31,7 +30,9 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.room import
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import connection
 from ansible_collections.flatrun.infra.plugins.module_utils.service.arguments import INFRA
 from ansible_collections.flatrun.infra.plugins.module_utils.service.room import ROOM as INFRA_ROOM
-from ansible_collections.flatrun.infra.tests.integration.faults.lab import PYTHON, ROOT, module_path
+from ansible_collections.flatrun.infra.tests.integration.faults import modules
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import module_path
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import ROOT
 
 ENGINES = ("mysql", "mariadb", "postgresql")
 VERSIONS = tuple(os.environ.get("FLATRUN_TEST_VERSIONS", "").split())
@@ -158,21 +159,9 @@ class Server:
 
     # Processes
 
-    def start(self, reached: Mapping[str, Any], task: Mapping[str, Any]) -> subprocess.Popen[str]:
+    def start(self, reached: Mapping[str, Any], task: Mapping[str, Any]) -> modules.Run:
         """Begin a run as a process of its own, as Ansible does, which can be killed."""
-        process = subprocess.Popen(
-            [PYTHON, str(ROOT / "plugins" / "modules" / "flatrun_db.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(self.modules), "PYTHONDONTWRITEBYTECODE": "1"},
-        )
-        assert process.stdin
-        process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": {**reached, **task}}))
-        process.stdin.close()
-        process.stdin = None
-        return process
+        return modules.start("flatrun_db", {**reached, **task}, self.modules)
 
     # What it logged
 

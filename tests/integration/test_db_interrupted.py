@@ -128,9 +128,9 @@ def test_killed_at_a_statement(server: Server, course: Course) -> None:
         with Wire(server, point) as wire:
             process = server.start(server.through(wire.port), course.tasks[number])
             wire.fault = process.kill
-            output, errors = process.communicate(timeout=300)
-        assert wire.struck, (number, point, output, errors)
-        assert process.returncode == -9, (number, point, output, errors)
+            ended = process.finish()
+        assert wire.struck, (number, point, ended)
+        assert ended.code == -9, (number, point, ended)
         course.end(number)
 
 

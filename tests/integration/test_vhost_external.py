@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from ansible_collections.flatrun.infra.tests.integration.conftest import Play, this_host
 from ansible_collections.flatrun.infra.tests.integration.faults import trace
-from ansible_collections.flatrun.infra.tests.integration.faults.lab import Lab, Result, docker, inspect, module_path
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import Lab, docker, inspect, module_path
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import Result
 from ansible_collections.flatrun.infra.tests.integration.test_vhost_nginx import Site, backend, certificate, secure
 
 MAIN = """

@@ -19,21 +19,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.flatrun.infra.tests.integration.faults import trace
+from ansible_collections.flatrun.infra.tests.integration.faults import modules, trace
 from ansible_collections.flatrun.infra.tests.integration.faults.lab import (
-    PYTHON,
-    ROOT,
     Lab,
-    Result,
     docker,
     free_port,
     inspect,
     module_path,
 )
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import PYTHON, ROOT, Result
 
 LINES = {"1.30": "flatrun/nginx:local", "1.26": "flatrun/nginx:1.26-local", "1.22": "flatrun/nginx:1.22-local"}
 BACKEND = Path(__file__).parent / "targets" / "vhost" / "files" / "backend.py"
-MODULE = ROOT / "plugins" / "modules" / "flatrun_vhost.py"
 
 
 @dataclass
@@ -78,18 +75,7 @@ class Site:
 
     def run(self, *vhosts: Mapping[str, Any], under: tuple[str, ...] = (), **options: Any) -> Result:
         given = {"container": self.name, "root_dir": self.lab.root, "vhosts": list(vhosts), **options}
-        begun = time.monotonic()
-        done = subprocess.run(
-            [*under, PYTHON, str(MODULE)],
-            input=json.dumps({"ANSIBLE_MODULE_ARGS": given}),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=200,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(self.lab.modules), "PYTHONDONTWRITEBYTECODE": "1"},
-        )
-        said = json.loads(done.stdout) if done.stdout.strip().startswith("{") else {}
-        return Result(said, done.returncode, time.monotonic() - begun, done.stdout + done.stderr)
+        return modules.start("flatrun_vhost", given, self.lab.modules, under).finish()
 
     def settle(self, *vhosts: Mapping[str, Any], **options: Any) -> Result:
         first = self.run(*vhosts, **options).good()

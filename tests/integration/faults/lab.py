@@ -1,8 +1,4 @@
-"""A corner of the engine and of the disk in which flatrun_infra is tried, broken, killed, and looked at from outside.
-
-Modules run as Ansible runs them, as a process of the host's Python with their arguments on standard input, but without
-Ansible around them: so that it is known which process is killed, and a try costs a second less.
-"""
+"""A corner of the engine and of the disk in which flatrun_infra is tried, broken, killed, and seen from outside."""
 
 from __future__ import annotations
 
@@ -13,19 +9,17 @@ import secrets
 import socket
 import stat
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[3]
-PYTHON = str(Path(os.environ.get("FLATRUN_TEST_PYTHON", "/usr/bin/python3")).absolute())
+from ansible_collections.flatrun.infra.tests.integration.faults import modules
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import PATIENCE, ROOT, Result
+
 SOCKET = "/var/run/docker.sock"
 PASSWORD = "Ca'nary\"\\ä%_ 1"
-# Longer than anything here takes on a busy machine; what hangs is a failure.
-PATIENCE = 200.0
 
 _NETWORK = {"nginx": "proxy", "certbot": "proxy"}
 _SECRET = {"mysql": "root_password", "mariadb": "root_password", "postgresql": "postgres_password", "redis": "password"}
@@ -59,47 +53,6 @@ def free_port() -> int:
         one = held.enter_context(socket.socket())
         one.bind(("", 0))
         return int(one.getsockname()[1])
-
-
-@dataclass(frozen=True)
-class Result:
-    """How a module ended: what it printed, or what is left of one that was killed."""
-
-    said: Mapping[str, Any]
-    code: int
-    seconds: float
-    output: str = ""
-
-    @property
-    def changed(self) -> bool:
-        return bool(self.said.get("changed"))
-
-    @property
-    def message(self) -> str:
-        return str(self.said.get("msg", ""))
-
-    @property
-    def actions(self) -> list[dict[str, str]]:
-        return list(self.said.get("actions", ()))
-
-    @property
-    def verbs(self) -> list[str]:
-        return [action["action"] for action in self.actions]
-
-    def good(self) -> Result:
-        assert self.said, f"code {self.code}: {self.output[-2000:]}"
-        assert not self.said.get("failed"), self.message
-        return self
-
-    def refused(self, *words: str) -> Result:
-        """A plain refusal: one sentence with these words, and no trace of how the program is made."""
-        assert self.said.get("failed"), f"not refused: {self.said or self.output[-2000:]}"
-        missing = [word for word in words if word not in self.message]
-        assert not missing, f"{missing} not in: {self.message}"
-        assert "\n" not in self.message, self.message
-        assert "Traceback" not in self.output
-        assert "defect of flatrun" not in self.message, self.message
-        return self
 
 
 @dataclass
@@ -159,46 +112,18 @@ class Lab:
             usual["published_ports"] = [f"{self.ports.setdefault(kind, free_port())}:80"]
         return {**usual, **more}
 
-    def arguments(self, services: Sequence[Mapping[str, Any]], check: bool, options: Mapping[str, Any]) -> str:
-        given = {"root_dir": self.root, "services": list(services), "wait_timeout": 90, **options}
-        return json.dumps({"ANSIBLE_MODULE_ARGS": {**given, "_ansible_check_mode": check, "_ansible_diff": True}})
-
     def start(
         self, *services: Mapping[str, Any], check: bool = False, under: Sequence[str] = (), **options: Any
-    ) -> subprocess.Popen[str]:
+    ) -> modules.Run:
         """Begin a run; ``under`` is what it is run by."""
-        module = str(ROOT / "plugins" / "modules" / "flatrun_infra.py")
-        process = subprocess.Popen(
-            [*under, PYTHON, module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(self.modules), "PYTHONDONTWRITEBYTECODE": "1"},
-        )
-        assert process.stdin
-        process.stdin.write(self.arguments(services, check, options))
-        process.stdin.close()
-        process.stdin = None
-        return process
-
-    def finish(self, process: subprocess.Popen[str], begun: float | None = None) -> Result:
-        begun = time.monotonic() if begun is None else begun
-        try:
-            output, errors = process.communicate(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            raise AssertionError(f"a run did not end within {PATIENCE} s") from None
-        seconds = time.monotonic() - begun
-        said = json.loads(output) if output.strip().startswith("{") else {}
-        return Result(said, process.returncode, seconds, output + errors)
+        given = {"root_dir": self.root, "services": list(services), "wait_timeout": 90, **options}
+        given.update(_ansible_check_mode=check, _ansible_diff=True)
+        return modules.start("flatrun_infra", given, self.modules, under)
 
     def run(
         self, *services: Mapping[str, Any], check: bool = False, under: Sequence[str] = (), **options: Any
     ) -> Result:
-        begun = time.monotonic()
-        return self.finish(self.start(*services, check=check, under=under, **options), begun)
+        return self.start(*services, check=check, under=under, **options).finish()
 
     def settle(self, *services: Mapping[str, Any], **options: Any) -> Result:
         """A clean run ends right, and one more changes nothing; the first of them is returned."""

@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.flatrun.infra.tests.integration.faults import trace
-from ansible_collections.flatrun.infra.tests.integration.faults.lab import PASSWORD, Lab, Result, docker
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import PASSWORD, Lab, docker
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import Result
 from ansible_collections.flatrun.infra.tests.integration.faults.proxy import AFTER, BEFORE, Call, Proxy, drop
 
 WISH = os.environ.get("FLATRUN_TEST_CRASHES", "")
@@ -219,10 +220,9 @@ def _fatal(when: str, call: Call, folder: Path, lab: Lab) -> Callable[[Item], Re
     def kill(wish: Item) -> Result:
         proxy = Proxy(folder / "killing.sock", call, when)
         try:
-            begun = time.monotonic()
             process = lab.start(wish, docker_host=proxy.where)
             proxy.fault = lambda _client: process.kill()
-            return lab.finish(process, begun)
+            return process.finish()
         finally:
             proxy.close()
 

@@ -173,7 +173,7 @@ def test_an_engine_started_anew_while_a_run_waits(lab: Lab, own_engine: OwnEngin
         assert time.monotonic() < begun + 60
         time.sleep(0.1)
     own_engine.end()
-    ended = lab.finish(process, begun)
+    ended = process.finish()
     ended.refused(own_engine.where, "can't be reached")
     (lab.folder("own") / "data" / "go").touch()
     own_engine.start()

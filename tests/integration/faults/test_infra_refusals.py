@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -271,7 +270,7 @@ def test_a_full_disk(lab: Lab) -> None:
 def test_two_runs_at_once_on_the_same(lab: Lab) -> None:
     """Both want something else of it: nothing is lost, each ends well, and the last one's wish is what is there."""
     runs = [lab.start(lab.item("redis", memory=memory), networks=[]) for memory in ("70m", "71m")]
-    ended = _all(lab, runs)
+    ended = [run.finish() for run in runs]
     for one in ended:
         # The loser either did its own after the other, or says that the other undid it.
         assert one.said.get("changed") or "this is still to be done" in one.message, one.message
@@ -283,7 +282,7 @@ def test_two_runs_at_once_on_the_same(lab: Lab) -> None:
 def test_two_runs_at_once_for_the_same(lab: Lab) -> None:
     lab.drop("twin")
     runs = [lab.start(lab.item("redis", container=lab.name("twin"))) for _number in range(3)]
-    for one in _all(lab, runs):
+    for one in [run.finish() for run in runs]:
         one.good()
     again = lab.run(lab.item("redis", container=lab.name("twin"))).good()
     assert not again.changed
@@ -296,7 +295,7 @@ def test_two_runs_at_once_on_different_objects(lab: Lab) -> None:
     runs = [
         lab.start(lab.item("redis", container=name, networks=[network]), networks=[{"name": network}]) for name in names
     ]
-    for one in _all(lab, runs):
+    for one in [run.finish() for run in runs]:
         one.good()
     assert docker("network", "ls", "--quiet", "--filter", f"name={network}").count("\n") == 0, (
         "the network is there twice"
@@ -312,25 +311,10 @@ def test_who_holds_the_lock_is_named(lab: Lab) -> None:
     slow = lab.item("redis", container=lab.name("slow"), command=["sleep", "60"])
     first = lab.start(slow, wait_timeout=12)
     while not docker("ps", "--quiet", "--filter", f"name=^{lab.name('slow')}$"):
-        assert first.poll() is None
+        assert first.ended(0) is None
     second = lab.run(lab.item("redis", memory="72m"), wait_timeout=2)
     second.refused("another run is at work on it", f"process {first.pid}", lab.root)
     assert not second.changed
-    lab.finish(first).refused("does not answer within 12 s")
+    first.finish().refused("does not answer within 12 s")
     lab.drop("slow")
     lab.settle(lab.item("redis"))
-
-
-def _all(lab: Lab, runs: list[Any]) -> list[Any]:
-    """Read all outputs side by side, so that none waits for its reader."""
-    ended: list[Any] = [None] * len(runs)
-
-    def finish(number: int) -> None:
-        ended[number] = lab.finish(runs[number])
-
-    readers = [threading.Thread(target=finish, args=(number,)) for number in range(len(runs))]
-    for reader in readers:
-        reader.start()
-    for reader in readers:
-        reader.join()
-    return ended

@@ -18,7 +18,8 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
-from ansible_collections.flatrun.infra.tests.integration.faults.lab import PYTHON, ROOT, Lab, docker, inspect
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import Lab, docker, inspect
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import PYTHON, ROOT
 
 FIRST = "Känarie'n-\"eins\\ %_x"
 SECOND = "Zw'eiter \\'\"ö-vogel%s"

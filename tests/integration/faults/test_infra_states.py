@@ -164,7 +164,7 @@ def test_a_first_start_killed_midway(lab: Lab, image: str) -> None:
     time.sleep(FIRST[image])
     run.kill()
     docker("kill", name)
-    lab.finish(run)
+    run.finish()
     # What looks like data is tried before it is put aside; if it lets nobody in, the run says what to do.
     first = lab.run(item)
     if first.said.get("failed"):
@@ -188,7 +188,7 @@ def test_a_first_start_killed_under_the_run(lab: Lab, image: str) -> None:
     until(lambda: _has_begun(lab))
     time.sleep(FIRST[image])
     slay(name)
-    ended = lab.finish(run)
+    ended = run.finish()
     if ended.said.get("failed"):
         ended.refused(name)
     lab.settle(item)

@@ -1,0 +1,180 @@
+"""Runs modules as Ansible runs them: a process of the host's Python each, with its arguments on standard input.
+
+Without Ansible around them, so that it is known which process is killed, and a try costs a second less. Hundreds would
+import the same for longer than they run: each is forked from a process that has imported it (`forks`), unless it is run
+by another program, such as strace.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+ROOT = Path(__file__).resolve().parents[3]
+PYTHON = str(Path(os.environ.get("FLATRUN_TEST_PYTHON", "/usr/bin/python3")).absolute())
+# Longer than anything here takes on a busy machine; what hangs is a failure.
+PATIENCE = 200.0
+
+
+def start(name: str, given: Mapping[str, Any], path: Path, under: Sequence[str] = ()) -> Run:
+    """Begin a run of a module; ``path`` is where it finds what it imports, ``under`` what it is run by."""
+    module = str(ROOT / "plugins" / "modules" / f"{name}.py")
+    output, errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the run)
+    with tempfile.TemporaryFile() as arguments:
+        arguments.write(json.dumps({"ANSIBLE_MODULE_ARGS": given}).encode())
+        arguments.seek(0)
+        if under:
+            command = [*under, PYTHON, module]
+            process = subprocess.Popen(command, env=_environment(path), stdin=arguments, stdout=output, stderr=errors)
+            return Started(process, (output, errors))
+        caller = socket.socket(socket.AF_UNIX)
+        caller.connect(_forking(path))
+        socket.send_fds(caller, [module.encode()], [stream.fileno() for stream in (arguments, output, errors)])
+        return Forked(caller, (output, errors))
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a module ended: what it printed, or what is left of one that was killed."""
+
+    said: Mapping[str, Any]
+    code: int
+    seconds: float
+    output: str = ""
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.said.get("changed"))
+
+    @property
+    def message(self) -> str:
+        return str(self.said.get("msg", ""))
+
+    @property
+    def actions(self) -> list[dict[str, str]]:
+        return list(self.said.get("actions", ()))
+
+    @property
+    def verbs(self) -> list[str]:
+        return [action["action"] for action in self.actions]
+
+    def good(self) -> Result:
+        assert self.said, f"code {self.code}: {self.output[-2000:]}"
+        assert not self.said.get("failed"), self.message
+        return self
+
+    def refused(self, *words: str) -> Result:
+        """A plain refusal: one sentence with these words, and no trace of how the program is made."""
+        assert self.said.get("failed"), f"not refused: {self.said or self.output[-2000:]}"
+        missing = [word for word in words if word not in self.message]
+        assert not missing, f"{missing} not in: {self.message}"
+        assert "\n" not in self.message, self.message
+        assert "Traceback" not in self.output
+        assert "defect of flatrun" not in self.message, self.message
+        return self
+
+
+class Run:
+    """A process of a module, and what it wrote."""
+
+    def __init__(self, streams: Sequence[IO[bytes]]) -> None:
+        self.streams = streams
+        self.begun = time.monotonic()
+
+    def ended(self, timeout: float) -> int | None:
+        """How it ended, as subprocess tells it; None while it goes on for longer than ``timeout`` seconds."""
+        raise NotImplementedError
+
+    def kill(self) -> None:
+        raise NotImplementedError
+
+    def finish(self, timeout: float = PATIENCE) -> Result:
+        """What became of it; one that hangs is killed."""
+        code = self.ended(timeout)
+        if code is None:
+            self.kill()
+            self.ended(PATIENCE)
+            raise AssertionError(f"a run did not end within {timeout} s")
+        seconds = time.monotonic() - self.begun
+        output, errors = map(_written, self.streams)
+        said = json.loads(output) if output.strip().startswith("{") else {}
+        return Result(said, code, seconds, output + errors)
+
+
+class Started(Run):
+    def __init__(self, process: subprocess.Popen[bytes], streams: Sequence[IO[bytes]]) -> None:
+        super().__init__(streams)
+        self.process = process
+
+    def ended(self, timeout: float) -> int | None:
+        with suppress(subprocess.TimeoutExpired):
+            return self.process.wait(timeout)
+        return None
+
+    def kill(self) -> None:
+        self.process.kill()
+
+
+class Forked(Run):
+    def __init__(self, caller: socket.socket, streams: Sequence[IO[bytes]]) -> None:
+        super().__init__(streams)
+        self.caller = caller
+        # Unbuffered, so that what is still to be told can be waited for.
+        self.told = caller.makefile("rb", buffering=0)
+        self.pid = int(self.told.readline())
+        self.code: int | None = None
+
+    def ended(self, timeout: float) -> int | None:
+        if self.code is None and select.select([self.caller], [], [], timeout)[0]:
+            self.code = int(self.told.readline())
+            self.told.close()
+            self.caller.close()
+        return self.code
+
+    def kill(self) -> None:
+        # Its parent has waited for it once it is gone, and the number may be another's.
+        if self.ended(0) is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+
+def _written(stream: IO[bytes]) -> str:
+    with stream:
+        stream.seek(0)
+        return stream.read().decode(errors="replace")
+
+
+def _environment(path: Path) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(path), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+@functools.cache
+def _forking(path: Path) -> str:
+    """The socket of a process that forks runs; it ends with this one."""
+    where = tempfile.mkdtemp(prefix="flatrun-forks-")
+    atexit.register(os.rmdir, where)
+    process = subprocess.Popen(
+        [PYTHON, str(Path(__file__).with_name("forks.py")), f"{where}/socket"],
+        env=_environment(path),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdin
+    assert process.stdout
+    atexit.register(process.wait)
+    atexit.register(process.stdin.close)
+    atexit.register(os.unlink, f"{where}/socket")
+    assert process.stdout.readline() == b"ready\n"
+    return f"{where}/socket"
