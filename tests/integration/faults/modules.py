@@ -32,18 +32,10 @@ PATIENCE = 200.0
 def start(name: str, given: Mapping[str, Any], path: Path, under: Sequence[str] = ()) -> Run:
     """Begin a run of a module; ``path`` is where it finds what it imports, ``under`` what it is run by."""
     module = str(ROOT / "plugins" / "modules" / f"{name}.py")
-    output, errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the run)
     with tempfile.TemporaryFile() as arguments:
         arguments.write(json.dumps({"ANSIBLE_MODULE_ARGS": given}).encode())
         arguments.seek(0)
-        if under:
-            command = [*under, PYTHON, module]
-            process = subprocess.Popen(command, env=_environment(path), stdin=arguments, stdout=output, stderr=errors)
-            return Started(process, (output, errors))
-        caller = socket.socket(socket.AF_UNIX)
-        caller.connect(_forking(path))
-        socket.send_fds(caller, [module.encode()], [stream.fileno() for stream in (arguments, output, errors)])
-        return Forked(caller, (output, errors))
+        return Started([*under, PYTHON, module], path, arguments) if under else Forked(module, path, arguments)
 
 
 @dataclass(frozen=True)
@@ -90,64 +82,85 @@ class Result:
 class Run:
     """A process of a module, and what it wrote."""
 
-    def __init__(self, streams: Sequence[IO[bytes]]) -> None:
-        self.streams = streams
+    def __init__(self) -> None:
         self.begun = time.monotonic()
 
-    def ended(self, timeout: float) -> int | None:
-        """How it ended, as subprocess tells it; None while it goes on for longer than ``timeout`` seconds."""
+    def ended(self, timeout: float) -> bool:
+        """Whether it is over; after ``timeout`` seconds at the latest."""
         raise NotImplementedError
 
     def kill(self) -> None:
         raise NotImplementedError
 
+    def written(self) -> tuple[int, str, str]:
+        """Of one that is over: how, as subprocess tells it, and its output and errors."""
+        raise NotImplementedError
+
     def finish(self, timeout: float = PATIENCE) -> Result:
         """What became of it; one that hangs is killed."""
-        code = self.ended(timeout)
-        if code is None:
+        if not self.ended(timeout):
             self.kill()
             self.ended(PATIENCE)
             raise AssertionError(f"a run did not end within {timeout} s")
         seconds = time.monotonic() - self.begun
-        output, errors = map(_written, self.streams)
+        code, output, errors = self.written()
         said = json.loads(output) if output.strip().startswith("{") else {}
         return Result(said, code, seconds, output + errors)
 
 
 class Started(Run):
-    def __init__(self, process: subprocess.Popen[bytes], streams: Sequence[IO[bytes]]) -> None:
-        super().__init__(streams)
-        self.process = process
+    """Writes into pipes, for what it is run by may allow it no files."""
 
-    def ended(self, timeout: float) -> int | None:
+    def __init__(self, command: Sequence[str], path: Path, arguments: IO[bytes]) -> None:
+        super().__init__()
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self.process = subprocess.Popen(
+            command, env=_environment(path), stdin=arguments, text=True, errors="replace", **pipes
+        )
+        self.texts = ("", "")
+
+    def ended(self, timeout: float) -> bool:
         with suppress(subprocess.TimeoutExpired):
-            return self.process.wait(timeout)
-        return None
+            self.texts = self.process.communicate(timeout=timeout)
+        return self.process.returncode is not None
 
     def kill(self) -> None:
         self.process.kill()
 
+    def written(self) -> tuple[int, str, str]:
+        return self.process.returncode, *self.texts
+
 
 class Forked(Run):
-    def __init__(self, caller: socket.socket, streams: Sequence[IO[bytes]]) -> None:
-        super().__init__(streams)
-        self.caller = caller
+    def __init__(self, module: str, path: Path, arguments: IO[bytes]) -> None:
+        super().__init__()
+        # Open as long as the run.
+        self.files = [tempfile.TemporaryFile(), tempfile.TemporaryFile()]  # noqa: SIM115
+        self.caller = socket.socket(socket.AF_UNIX)
+        self.caller.connect(_forking(path))
+        streams = [stream.fileno() for stream in (arguments, *self.files)]
+        socket.send_fds(self.caller, [module.encode()], streams)
         # Unbuffered, so that what is still to be told can be waited for.
-        self.told = caller.makefile("rb", buffering=0)
+        self.told = self.caller.makefile("rb", buffering=0)
         self.pid = int(self.told.readline())
         self.code: int | None = None
 
-    def ended(self, timeout: float) -> int | None:
+    def ended(self, timeout: float) -> bool:
         if self.code is None and select.select([self.caller], [], [], timeout)[0]:
             self.code = int(self.told.readline())
             self.told.close()
             self.caller.close()
-        return self.code
+        return self.code is not None
 
     def kill(self) -> None:
         # Its parent has waited for it once it is gone, and the number may be another's.
-        if self.ended(0) is None:
+        if not self.ended(0):
             os.kill(self.pid, signal.SIGKILL)
+
+    def written(self) -> tuple[int, str, str]:
+        assert self.code is not None
+        output, errors = map(_written, self.files)
+        return self.code, output, errors
 
 
 def _written(stream: IO[bytes]) -> str:

@@ -311,7 +311,7 @@ def test_who_holds_the_lock_is_named(lab: Lab) -> None:
     slow = lab.item("redis", container=lab.name("slow"), command=["sleep", "60"])
     first = lab.start(slow, wait_timeout=12)
     while not docker("ps", "--quiet", "--filter", f"name=^{lab.name('slow')}$"):
-        assert first.ended(0) is None
+        assert not first.ended(0)
     second = lab.run(lab.item("redis", memory="72m"), wait_timeout=2)
     second.refused("another run is at work on it", f"process {first.pid}", lab.root)
     assert not second.changed
