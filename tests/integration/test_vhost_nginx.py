@@ -324,6 +324,27 @@ def test_names_and_files_of_the_users_own_are_left_alone(newest: Site) -> None:
     newest.settle(exclusive=True)
 
 
+def test_a_name_that_an_included_file_has_holds_back_its_vhost_alone(newest: Site) -> None:
+    """Nobody but nginx reads what a user's own file includes; it only warns, and names no file."""
+    more, own = newest.folder / "config" / "more", newest.folder / "config" / "mine.conf"
+    more.mkdir()
+    (more / "taken").write_text("server { listen 80; listen [::]:80; server_name taken.example.com; return 204; }")
+    own.write_text("include /etc/nginx/conf.d/more/*;")
+    named = ("a.example.com", "taken.example.com", "z.example.com")
+    vhosts = [{"name": name, "redirect": {"to": f"https://to.{name}"}} for name in named]
+    vhosts[1]["server_names"] = [".taken.example.com"]
+    try:
+        held = newest.run(*vhosts, exclusive=True, on_invalid="quarantine")
+        held.refused("held back 1", "vhosts[1] (taken.example.com)", "is a name of another server too")
+        assert [newest.ask(name).status for name in named] == [301, 204, 301]
+    finally:
+        own.unlink()
+        (more / "taken").unlink()
+        more.rmdir()
+    newest.settle(*vhosts, exclusive=True)
+    assert [newest.ask(name).status for name in ("taken.example.com", "www.taken.example.com")] == [301, 301]
+
+
 def test_the_way_back(newest: Site) -> None:
     newest.settle({"name": "back.example.com", "redirect": {"to": "https://one.example.com"}})
     newest.settle({"name": "back.example.com", "redirect": {"to": "https://two.example.com"}})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
@@ -36,6 +37,12 @@ def server_name(value: Any, where: str) -> str:
     if (labels[-1].isdigit() and len(labels) > 1) or labels == ["_"]:
         raise InvalidParameter(f"{given!r} is neither a domain nor an address", where)
     return name
+
+
+def spelled_out(names: Iterable[str]) -> Iterator[str]:
+    """The names as nginx compares them: ``.example.com`` is ``example.com`` and ``*.example.com``."""
+    for name in names:
+        yield from (name[1:], f"*{name}") if name.startswith(".") else (name,)
 
 
 def _address(given: str) -> str:

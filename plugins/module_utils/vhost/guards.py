@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate import objection
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.domains import spelled_out
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import summary_of
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import Vhost, Vhosts
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import State
@@ -26,12 +27,22 @@ class Holders:
             for name, text in state.files.vhosts.items()
             if name in held_back or (name not in listed and not spec.exclusive)
         }
-        self.vhosts = {name: vhost for vhost, text in kept.items() for name in summary_of(text).get("server_names", ())}
-        self.foreign = {(each.name, port): each.place for each in state.foreign for port in each.ports}
+        self.vhosts = {
+            name: vhost
+            for vhost, text in kept.items()
+            for name in spelled_out(summary_of(text).get("server_names", ()))
+        }
+        self.foreign = {
+            (name, port): each.place
+            for each in state.foreign
+            for name in spelled_out([each.name])
+            for port in each.ports
+        }
 
     def require_free(self, vhost: Vhost) -> None:
         ports = ("80", "443") if vhost.tls else ("80",)
-        for index, name in enumerate(vhost.server_names):
+        named = [(index, name) for index, each in enumerate(vhost.server_names) for name in spelled_out([each])]
+        for index, name in named:
             where = f"{vhost.where}.server_names[{index}]"
             if name in self.vhosts:
                 other = self.vhosts[name]

@@ -52,6 +52,12 @@ class Handling:
         """Whether it says where requests go."""
         return bool(self.upstream or self.root or self.redirect)
 
+    def require_effect(self) -> None:
+        """nginx sends clients elsewhere before it asks who they are, or how many."""
+        for name in ("basic_auth", "allow", "deny", "rate_limit", "connection_limit") if self.redirect else ():
+            if getattr(self, name):
+                raise InvalidParameter("is not asked for by a redirect", name, "Leave one of them out.")
+
     def over(self, other: Handling) -> Handling:
         """This one where it says something, the other where it doesn't; headers of both. Raw text stays where it is."""
         merged = {

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import urllib.parse
 from collections.abc import Iterator
 
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import shared
@@ -173,7 +174,9 @@ def _rest(path: str) -> Iterator[Directive]:
 
     A client that spells the path itself in another way (``/x/../api/``) has made a mistake.
     """
-    pattern = f"^{re.escape(path.rstrip('/'))}(?<flatrun_rest>/.*)$"
+    # Clients send what is beyond ASCII in percents.
+    sent = "".join(each if each.isascii() else urllib.parse.quote(each) for each in path.rstrip("/"))
+    pattern = f"^{re.escape(sent)}(?<flatrun_rest>/.*)$"
     yield block("if", "($request_uri", "!~", f"{pattern})", inner=[line("rewrite", "^", MISSPELLED, "last")])
 
 

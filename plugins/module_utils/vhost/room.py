@@ -74,12 +74,11 @@ class Site:
     def _release(self, nginx: Nginx, order: Order) -> Order:
         """Serve the set; with ``on_invalid: quarantine`` without those that nginx does not take."""
         while True:
-            names = {name for text in order.texts.values() for name in summary_of(text).get("server_names", ())}
             try:
-                nginx.serve(self._staged(nginx, order), self.seen.running, names)
+                nginx.serve(self._staged(nginx, order), self.seen.running, _names(order.texts))
                 return order
             except Rejected as error:
-                vhost = error.file or mentioned(order.texts, error.what) or self._culprit(nginx, order)
+                vhost = error.vhost or mentioned(order.texts, error.what) or self._culprit(nginx, order)
                 where = f"{order.places[vhost]} ({vhost})" if vhost in order.places else _where(vhost, error)
                 named = Refused(error.what, where, "Correct it; nothing was changed.")
                 if self.spec.on_invalid == FAIL or vhost not in order.places or vhost in order.rejected:
@@ -101,7 +100,7 @@ class Site:
         def is_bad(texts: Mapping[str, str]) -> bool:
             release = self._staged(nginx, replace(order, texts=texts))
             try:
-                return bool(nginx.complaint(release, self.seen.running))
+                return bool(nginx.complaint(release, self.seen.running, _names(texts)))
             finally:
                 nginx.releases.discard(release)
 
@@ -124,6 +123,10 @@ class Site:
 def _made(content: Content) -> str:
     """What could not be known beforehand."""
     return content if isinstance(content, str) else content.text(lambda: generate(_SALT).reveal())
+
+
+def _names(texts: Mapping[str, str]) -> set[str]:
+    return {name for text in texts.values() for name in summary_of(text).get("server_names", ())}
 
 
 def _where(vhost: str, error: Rejected) -> str:

@@ -14,8 +14,10 @@ from typing import Protocol
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import processes
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.domains import spelled_out
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.own import Own
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import Releases
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import SHARED
 
 # How long a reload may take, and what each vhost adds to it.
 _PATIENCE = 30.0
@@ -28,12 +30,12 @@ _CONFLICT = re.compile(r'conflicting server name "([^"]+)"')
 
 
 class Rejected(Refused):
-    """nginx does not take a configuration; ``file`` is the one of ``vhosts/`` it names, empty for another."""
+    """nginx does not take a configuration; ``vhost`` is whose file it names, empty for what vhosts have in common."""
 
     @property
-    def file(self) -> str:
+    def vhost(self) -> str:
         found = _PLACE.search(self.what)
-        return found[1] if found else ""
+        return found[1] if found and f"{found[1]}.conf" != SHARED else ""
 
 
 class Manner(Protocol):
@@ -130,10 +132,11 @@ class Nginx:
         """Why nginx would not take a staged release; empty if it would."""
         with self.manner.trial(release) as command:
             code, said = self.engine.run(self.container, command) if running else self._run_apart(command)
-        conflicts = [name for name in _CONFLICT.findall(said) if name in names]
+        own = set(spelled_out(names))
+        conflicts = [name for name in _CONFLICT.findall(said) if own & set(spelled_out([name]))]
         if code:
             return _emergency(said)
-        return f"{conflicts[0]} is a name of a server in conf.d too" if conflicts else ""
+        return f"{conflicts[0]} is a name of another server too, in conf.d or in what it includes" if conflicts else ""
 
     def _run_apart(self, command: list[str]) -> tuple[int, str]:
         """A command in a container like this one, which doesn't run; without a network, since none is needed."""

@@ -16,7 +16,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, InvalidParameter
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import values
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.access import parse_networks
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.domains import server_name
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.domains import server_name, spelled_out
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.handling import Handling, parse_handling
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import Tls, parse_tls
 
@@ -135,12 +135,14 @@ def _vhost(entry: Mapping[str, Any], where: str, allow_raw: bool) -> Vhost:
         return Vhost(name, where, ABSENT)
     given = entry.get("server_names") or [name]
     server_names = tuple(server_name(each, f"server_names[{index}]") for index, each in enumerate(given))
-    names.distinct(server_names, "server_names", "the name")
+    names.distinct(spelled_out(server_names), "server_names", "the name")
     handling = parse_handling(entry)
     locations = tuple(_location_at(index, each, handling) for index, each in enumerate(entry.get("locations") or []))
     names.distinct((f"{'= ' * each.exact}{each.path}" for each in locations), "locations", "the path")
-    if not handling.answers and not any(each.path == "/" for each in locations):
+    if not handling.answers and not any(each.path == "/" and not each.exact for each in locations):
         raise InvalidParameter("is needed, or a location for /", "upstream", "Say where requests go, like my-app:8080.")
+    if not locations:
+        handling.require_effect()
     if any(each.raw for each in (handling, *(location.handling for location in locations))) and not allow_raw:
         raise InvalidParameter("is taken only with allow_raw: true", "raw", "Allow it, or leave it out.")
     vhost = Vhost(name, where, PRESENT, server_names, handling, locations, parse_tls(entry.get("tls")))
@@ -195,17 +197,19 @@ def _location(entry: Mapping[str, Any], vhost: Handling) -> Location:
     handling = parse_handling(entry)
     if not handling.answers and not vhost.answers:
         raise InvalidParameter("is needed, since the vhost has none", "upstream")
+    handling.require_effect()
     return Location(path, handling, exact, strip)
 
 
 def _with_own_names(vhosts: tuple[Vhost, ...], quarantine: bool) -> tuple[Vhost, ...]:
     """nginx only warns of a name that two servers have, and one of them would never be asked."""
-    counts = Counter(name for vhost in vhosts for name in vhost.server_names)
+    spelled = {vhost.name: tuple(spelled_out(vhost.server_names)) for vhost in vhosts}
+    counts = Counter(name for each in spelled.values() for name in each)
     twice = {name for name, count in counts.items() if count > 1}
     checked: list[Vhost] = []
     holders: dict[str, Vhost] = {}
     for vhost in vhosts:
-        taken = next((name for name in vhost.server_names if name in twice and name in holders), "")
+        taken = next((name for name in spelled[vhost.name] if name in twice and name in holders), "")
         if taken:
             other = holders[taken]
             what = f"{taken} is a name of {other.where} ({other.name}) and of {vhost.where} ({vhost.name})"
@@ -214,6 +218,6 @@ def _with_own_names(vhosts: tuple[Vhost, ...], quarantine: bool) -> tuple[Vhost,
                 raise error
             checked.append(replace(vhost, error=error))
             continue
-        holders.update(dict.fromkeys(vhost.server_names, vhost))
+        holders.update(dict.fromkeys(spelled[vhost.name], vhost))
         checked.append(vhost)
     return tuple(checked)

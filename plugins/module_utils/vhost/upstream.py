@@ -28,6 +28,8 @@ _KEPT = 32
 ROUND_ROBIN = "round_robin"
 METHODS = (ROUND_ROBIN, "least_conn", "ip_hash", "hash", "random", "sticky")
 # nginx refuses a spare server with these: their choice knows no second round.
+# A path has this room in the kernel's sockaddr_un (unix(7)), with a byte after it.
+_LONGEST_SOCKET = 107
 _WITHOUT_BACKUP = ("ip_hash", "hash", "random")
 ZONE = "flatrun_upstreams"
 
@@ -84,12 +86,22 @@ def parse_upstream(value: Any, where: str) -> Upstream:
     servers = value.get("servers")
     if not isinstance(servers, list) or not servers:
         raise InvalidParameter("must be a list of at least one address", f"{where}.servers")
-    scheme = value.get("scheme", "http")
-    if scheme not in _PORTS:
-        raise InvalidParameter(f"{scheme!r} is neither http nor https", f"{where}.scheme")
+    scheme = _scheme(value, servers, where)
     parsed = tuple(_server(entry, scheme, f"{where}.servers[{index}]")[1] for index, entry in enumerate(servers))
     names.distinct((server.address for server in parsed), f"{where}.servers", "the address")
     return _method(value, parsed, scheme, where)
+
+
+def _scheme(value: Mapping[str, Any], servers: list[Any], where: str) -> str:
+    """That of the pool, or else of its addresses, which are all asked in the same way."""
+    if value.get("scheme", "http") not in _PORTS:
+        raise InvalidParameter(f"{value['scheme']!r} is neither http nor https", f"{where}.scheme")
+    addresses = [entry.get("address") if isinstance(entry, Mapping) else entry for entry in servers]
+    said = {found["scheme"] for found in map(_ADDRESS.fullmatch, map(str, addresses)) if found} - {None}
+    said |= {value["scheme"]} if "scheme" in value else set()
+    if len(said) > 1:
+        raise InvalidParameter("are asked by http or by https, all of them", f"{where}.servers", "Make it two pools.")
+    return str(said.pop()) if said else "http"
 
 
 def _method(value: Mapping[str, Any], servers: tuple[Server, ...], scheme: str, where: str) -> Upstream:
@@ -125,7 +137,9 @@ def _server(value: Any, scheme: str, where: str) -> tuple[str, Server]:
         )
     scheme = found_["scheme"] or scheme
     if found_["socket"]:
-        names.absolute_path(found_["socket"][len("unix:") :], where)
+        path = names.absolute_path(found_["socket"][len("unix:") :], where)
+        if len(path.encode()) > _LONGEST_SOCKET:
+            raise InvalidParameter(f"is a socket's path of more than {_LONGEST_SOCKET} bytes (unix(7))", where)
         return scheme, Server(found_["socket"])
     host = found_["host"]
     by_name = not _is_address(host, where)
@@ -158,7 +172,7 @@ def _weighed(server: Server, value: Mapping[str, Any], where: str) -> Server:
         server.by_name,
         number("weight", 1),
         number("max_fails", 0),
-        "" if fail_timeout is None else duration(fail_timeout, f"{where}.fail_timeout"),
+        "" if fail_timeout is None else duration(fail_timeout, f"{where}.fail_timeout", "s"),
         flag("backup"),
         flag("down"),
     )

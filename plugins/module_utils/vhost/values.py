@@ -37,11 +37,13 @@ def whole(value: Any, where: str, least: int, most: int) -> int:
     return number
 
 
-def duration(value: Any, where: str) -> str:
-    """``90``, ``90s`` or ``5m``, as nginx writes it."""
+def duration(value: Any, where: str, least: str = "ms") -> str:
+    """``90``, ``90s`` or ``5m``, as nginx writes it; where it takes no milliseconds, ``least`` is ``s``."""
     found = str(value).strip()
     if isinstance(value, bool) or not _DURATION.fullmatch(found):
         raise InvalidParameter(f"{value!r} is not a duration", where, "Write it like 30s or 5m.")
+    if least != "ms" and found.endswith("ms"):
+        raise InvalidParameter("is taken by nginx in whole seconds alone", where, "Write it like 30s or 5m.")
     return f"{found}s" if found.isdigit() else found
 
 

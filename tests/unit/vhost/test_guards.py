@@ -140,3 +140,39 @@ def test_passwords_are_in_no_output() -> None:
     assert not run(here, vhost).plan
     users[0]["password"] = "another one"
     assert [action.verb for action in run(here, vhost).plan.actions] == ["protect", "release"]
+
+
+@pytest.mark.parametrize("other", ["example.com", "*.example.com", ".example.com"])
+def test_a_name_with_a_dot_before_it_is_two_names(other: str) -> None:
+    dotted, plain = (
+        {**GOOD, "name": name, "server_names": [given]} for name, given in (("a", ".example.com"), ("b", other))
+    )
+    assert "is a name of vhosts[0] (a) and of vhosts[1] (b)" in refusal(server(), dotted, plain)
+    here = server()
+    run(here, dotted)
+    assert "is a name of the vhost a, which is there already" in refusal(here, plain)
+    theirs = server(foreign=(Foreign(other, ("80",), "conf.d/own.conf:3"),))
+    assert "is a name of the server in conf.d/own.conf:3 too" in refusal(theirs, dotted)
+    with pytest.raises(FlatrunError, match=r"server_names: the name .*example\.com' is listed twice"):
+        run(server(), {**GOOD, "server_names": [".example.com", other]})
+
+
+@pytest.mark.parametrize("name", ["basic_auth", "allow", "deny", "rate_limit", "connection_limit"])
+def test_what_a_redirect_asks_for_is_nothing(name: str) -> None:
+    given = {
+        "basic_auth": {"users": [{"name": "ann", "password": "pw of ann"}]},
+        "rate_limit": {"rate": "5r/s"},
+        "connection_limit": 5,
+    }.get(name, ["192.0.2.1"])
+    redirect = {"to": "https://else.example"}
+    vhost = {"name": "x.example", "redirect": redirect, name: given}
+    assert refusal(server(), vhost).startswith(f"vhosts[0].{name}: is not asked for by a redirect")
+    within = {"path": "/old", "redirect": redirect, name: given}
+    assert refusal(server(), {**GOOD, "locations": [within]}).startswith(f"vhosts[0].locations[0].{name}: is not asked")
+    # A location that does something else has it from its vhost.
+    run(server(), {**vhost, "locations": [{"path": "/api/", "upstream": "app:80"}]})
+
+
+def test_an_exact_location_is_not_all_of_a_vhost() -> None:
+    only = {"name": "x.example", "locations": [{"path": "/", "match": "exact", "upstream": "app:80"}]}
+    assert refusal(server(), only).startswith("vhosts[0].upstream: is needed, or a location for /")

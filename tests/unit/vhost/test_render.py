@@ -56,6 +56,11 @@ def test_a_stripped_prefix_in_both_forms() -> None:
     assert "proxy_pass http://$flatrun_upstream$flatrun_rest;" in rendered(vhost, OLD)
 
 
+def test_a_stripped_prefix_is_compared_as_clients_send_it() -> None:
+    vhost = {"name": "a", "upstream": "x", "locations": [{"path": "/ü/", "strip_prefix": True, "upstream": "y:1"}]}
+    assert "($request_uri !~ ^/%C3%BC(?<flatrun_rest>/.*)$)" in rendered(vhost)
+
+
 def test_a_location_has_the_headers_of_its_vhost_and_its_own() -> None:
     content = rendered(
         {

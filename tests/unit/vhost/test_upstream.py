@@ -139,3 +139,22 @@ def test_before_1_27_3_a_single_name_needs_a_variable_and_a_pool_of_names_is_ref
 def test_refused(given: Any, where: str) -> None:
     with pytest.raises(FlatrunError, match=f"^{where}: "):
         parse_upstream(given, "upstream")
+
+
+def test_a_pool_is_asked_as_its_addresses_say() -> None:
+    found = parse_upstream({"servers": ["https://a", {"address": "https://b:8443"}, "c"]}, "upstream")
+    assert (found.scheme, found.addresses) == ("https", ("a:443", "b:8443", "c:443"))
+    assert parse_upstream({"servers": ["a", "b"]}, "upstream").scheme == "http"
+    for servers, more in ((["https://a", "http://b"], {}), (["https://a"], {"scheme": "http"})):
+        with pytest.raises(FlatrunError, match=r"^upstream\.servers: are asked by http or by https"):
+            parse_upstream({"servers": servers, **more}, "upstream")
+
+
+def test_what_nginx_or_the_kernel_would_not_take() -> None:
+    with pytest.raises(
+        FlatrunError, match=r"^upstream\.servers\[0\]\.fail_timeout: is taken by nginx in whole seconds"
+    ):
+        parse_upstream({"servers": [{"address": "a", "fail_timeout": "500ms"}]}, "upstream")
+    assert parse_upstream("unix:/" + "s" * 106, "upstream").addresses
+    with pytest.raises(FlatrunError, match=r"^upstream: is a socket's path of more than 107 bytes"):
+        parse_upstream("unix:/" + "s" * 107, "upstream")
