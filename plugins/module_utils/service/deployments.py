@@ -17,6 +17,10 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.block_values
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, DATABASES
 
 _APP = ("name", "state", "domains", "upstream", "vhost", "database")
+_SERVER = (
+    *("engine", "container", "login_host", "login_port", "login_user", "login_password", "login_db", "connect_timeout"),
+    *("ssl_mode", "ca_cert", "check_hostname", "client_cert", "client_key"),
+)
 _DATABASE = ("server", "name", "user", "password", "encoding", "collation", "extensions")
 
 
@@ -55,6 +59,8 @@ def read_apps(given: Any, servers: Mapping[str, Item], environment: Mapping[str,
     known = [Values(each, f"deployments[{index}]", _APP, environment) for index, each in enumerate(given)]
     apps = [(names.text(values.get("name"), values.at("name")), values) for values in known]
     names.distinct((name for name, _values in apps), "deployments", "the app")
+    for server, options in servers.items():
+        _check_server(options, f"servers.{server}")
     made: dict[str, dict[str, list[Item]]] = {}
     connections = {}
     for name, values in apps:
@@ -65,6 +71,18 @@ def read_apps(given: Any, servers: Mapping[str, Item], environment: Mapping[str,
             there["users"] += [] if user in there["users"] else [user]
             connections[name] = _told(servers[server], database, user)
     return Apps(made, tuple(vhost for name, values in apps for vhost in _vhost(name, values)), connections)
+
+
+def _check_server(options: Any, where: str) -> None:
+    if not isinstance(options, Mapping):
+        raise InvalidParameter("must be a mapping of options of flatrun_db", where)
+    unknown = next((key for key in options if key not in _SERVER), "")
+    if unknown:
+        raise InvalidParameter("is not known", f"{where}.{unknown}", f"Take of: {', '.join(_SERVER)}.")
+    if options.get("engine") not in DATABASES:
+        raise InvalidParameter("is needed", f"{where}.engine", f"Take one of: {', '.join(DATABASES)}.")
+    if not options.get("container") and not options.get("login_host"):
+        raise InvalidParameter("is needed, for apps are told where to find it", f"{where}.login_host", "Or container.")
 
 
 def _is_gone(values: Values) -> bool:

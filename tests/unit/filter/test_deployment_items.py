@@ -164,3 +164,17 @@ def test_domains_need_an_nginx() -> None:
     assert service_items(yaml.safe_load(text), ROLES)["problem"] == (
         "deployments: have domains, and nginx is not enabled. Enable it."
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({**MAIN, "login_unix_socket": "/run/x.sock"}, "servers.main.login_unix_socket: is not known"),
+        ({"engine": "mysql"}, "servers.main.login_host: is needed"),
+        ({"container": "x"}, "servers.main.engine: is needed"),
+        ({"engine": "redis", "container": "x"}, "servers.main.engine: is needed"),
+        ("flatrun-mysql", "servers.main: must be a mapping"),
+    ],
+)
+def test_a_server_that_apps_can_not_be_told_of(options: Any, says: str) -> None:
+    assert read("[{name: blog}]", main=options)["problem"].startswith(says)
