@@ -61,7 +61,9 @@ options:
     default: true
     version_added: 0.1.0
   max_rows:
-    description: Most rows that are returned of each statement.
+    description:
+      - Most rows that are returned of each statement. With O(read_only=false) the server goes through all of them
+        nevertheless, as what selects may write too.
     type: int
     default: 1000
     version_added: 0.1.0
@@ -103,7 +105,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 rows:
-  description: Rows of the last statement. Decimals and times are texts, binary values are base64.
+  description: Rows of the last statement. Decimals and times are texts, as ISO 8601 has them, and where that has none
+    (C(infinity), years before 1) as the server has them. Binary values are base64.
   type: list
   elements: dict
   returned: success

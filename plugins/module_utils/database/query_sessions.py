@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import (
     FlatrunError,
@@ -21,6 +21,8 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_query import Sql
 
 Result = tuple[Sequence[str], Sequence[Sequence[Any]], int]
+# Types of psycopg2, and the numbers that PostgreSQL gives them and their arrays (pg_type.dat).
+_TIMES = (("PYDATE", 1082, 1182), ("PYDATETIME", 1114, 1115), ("PYDATETIMETZ", 1184, 1185), ("PYINTERVAL", 1186, 1187))
 _CURSORS = ("SELECT", "VALUES", "TABLE")
 # The server ends the statement itself; the connection is given up only if it doesn't.
 _GRACE = 1.5
@@ -40,9 +42,9 @@ class MySQLReader:
             self.session.run(f"SET SESSION max_statement_time = {self.timeout}")
         else:
             self.session.run(f"SET SESSION max_execution_time = {self.timeout * 1000}")
-        # One more, to know whether there are more.
-        self.session.run(f"SET SESSION sql_select_limit = {max_rows + 1}")
         if read_only:
+            # One more, to know whether there are more. What writes while it selects does so for all rows.
+            self.session.run(f"SET SESSION sql_select_limit = {max_rows + 1}")
             # The session's, for a statement that commits by itself would leave a transaction's behind.
             self.session.run("SET SESSION TRANSACTION READ ONLY")
         self.session.run("START TRANSACTION")
@@ -89,14 +91,15 @@ class PostgreSQLReader:
         connection.set_session(readonly=read_only, autocommit=False)
         # After a query of its own, a transaction can't be turned into one that writes.
         self.session.rows("SELECT 1")
-        found = [self._one(statement, arguments, max_rows) for statement in statements]
+        exact_times(self.session.psycopg2, connection)
+        found = [self._one(statement, arguments, max_rows, read_only) for statement in statements]
         with self.session.speaking():
             connection.rollback() if read_only else connection.commit()
         return found
 
-    def _one(self, statement: Sql, arguments: Mapping[str, Any] | Sequence[Any] | None, max_rows: int) -> Result:
-        # A cursor on the server's side, so that a million rows never travel.
-        held = "flatrun" if statement.verb in _CURSORS else None
+    def _one(self, statement: Sql, arguments: Any, max_rows: int, read_only: bool) -> Result:
+        # A cursor on the server's side, so that a million rows never travel. What may write has to run to its end.
+        held = "flatrun" if read_only and statement.verb in _CURSORS else None
         with self.session.speaking(), self.session.connection.cursor(held) as cursor:
             _execute(cursor, statement, arguments)
             if held:
@@ -104,6 +107,27 @@ class PostgreSQLReader:
                 return [column.name for column in cursor.description or ()], rows, len(rows)
             names = [column.name for column in cursor.description or ()]
             return names, cursor.fetchmany(max_rows + 1) if names else [], cursor.rowcount
+
+
+def exact_times(psycopg2: Any, connection: Any) -> None:
+    """Times as the server tells them where Python has none like them: infinity, years that it can't count, months."""
+    extensions = psycopg2.extensions
+    for name, single, array in _TIMES:
+        made = extensions.new_type((single,), name, _exact(getattr(extensions, name)))
+        extensions.register_type(made, connection)
+        extensions.register_type(extensions.new_array_type((array,), f"{name}S", made), connection)
+
+
+def _exact(usual: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def read(value: str | None, cursor: Any) -> Any:
+        if value is None or value.endswith("infinity") or "mon" in value or "year" in value:
+            return value
+        try:
+            return usual(value, cursor)
+        except (ValueError, OverflowError):
+            return value
+
+    return read
 
 
 def _execute(cursor: Any, statement: Sql, arguments: Any) -> None:
