@@ -136,7 +136,8 @@ options:
           - How the user proves its password. For MySQL V(caching_sha2_password) (default), V(mysql_native_password)
             and V(auth_socket), for MariaDB V(mysql_native_password) (default), V(ed25519) and V(unix_socket), for
             PostgreSQL V(scram-sha-256) (default) and V(md5).
-          - Left out, a user that exists keeps its own.
+          - Left out, a user that exists keeps its own. To give it another one takes its password too, unless that is
+            a socket's.
         type: str
         version_added: 0.1.0
       update_password:

@@ -8,7 +8,16 @@ from __future__ import annotations
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import sentence
 from ansible_collections.flatrun.infra.plugins.module_utils.database.dialect import Dialect
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import DIFFERS, LOCKED, Grantee, State
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
+    DIFFERS,
+    LOCKED,
+    ROLE,
+    WITHOUT_PASSWORD,
+    Grantee,
+    State,
+    User,
+)
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_users import turns_to
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
     ABSENT,
     ALWAYS,
@@ -45,21 +54,20 @@ def _user(wanted: WantedUser, task: Task, state: State, dialect: Dialect) -> Non
             raise Refused(f"{grantee} is the administrator that this task logs in as", where, "Log in as another one.")
         _possessions(wanted, grantee, task, state)
         return
-    own = wanted.name == state.administrator and found is not None
-    if own and found and (_locks_out(wanted) or any(found.acl.get(part) != some for part, some in wanted.acl.items())):
+    other_plugin = found is not None and turns_to(wanted, found, dialect.plugin(wanted, found, state))
+    if found and wanted.name == state.administrator:
+        _own(wanted, found, other_plugin)
+    if found and wanted.is_role and "LOGIN" not in wanted.attributes and ROLE not in found.attributes:
         raise Refused(
-            f"{grantee} is the administrator that this task logs in as, and may lose none of its rights here",
-            wanted.item,
-            "Leave out its attributes and rules, or log in as another one.",
+            f"{grantee} is a user, and can't be turned into a role", f"{wanted.item}.attributes", "Choose another name."
         )
-    if own and found and wanted.update_password == ALWAYS and (found.password == DIFFERS or found.former):
-        raise Refused(
-            f"{grantee} is the administrator that this task logs in as, and a password changed here would lock the "
-            "next task out",
+    given = wanted.password or wanted.hash or wanted.is_role or wanted.plugin in WITHOUT_PASSWORD
+    if found and other_plugin and not given:
+        raise InvalidParameter(
+            f"{grantee} logs in by {found.plugin}, and what it has there is nothing to {wanted.plugin}",
             f"{wanted.item}.password",
-            "Change it with flatrun.infra.flatrun_infra, which keeps it too.",
+            "Give one, or leave plugin out.",
         )
-    given = wanted.password or wanted.hash or wanted.is_role or wanted.plugin in ("unix_socket", "auth_socket")
     if found is None and not given:
         raise InvalidParameter(
             f"{grantee} does not exist, and without a password anybody could log in as it",
@@ -68,8 +76,30 @@ def _user(wanted: WantedUser, task: Task, state: State, dialect: Dialect) -> Non
         )
 
 
-def _locks_out(wanted: WantedUser) -> bool:
-    return bool(wanted.attributes.get(LOCKED)) or wanted.is_role or wanted.attributes.get("SUPERUSER") is False
+def _own(wanted: WantedUser, found: User, other_plugin: bool) -> None:
+    """The administrator in use: whatever goes wrong later, the next task can log in."""
+    if other_plugin or _takes_away(wanted, found):
+        raise Refused(
+            f"{found.grantee} is the administrator that this task logs in as, and may lose none of its rights here",
+            wanted.item,
+            "Leave out its attributes, limits and rules and how it logs in, or log in as another one.",
+        )
+    if wanted.update_password == ALWAYS and (found.password == DIFFERS or found.former):
+        raise Refused(
+            f"{found.grantee} is the administrator that this task logs in as, and a password changed here would lock "
+            "the next task out",
+            f"{wanted.item}.password",
+            "Change it with flatrun.infra.flatrun_infra, which keeps it too.",
+        )
+
+
+def _takes_away(wanted: WantedUser, found: User) -> bool:
+    """Whether the user has less of anything afterwards, or other conditions to log in on."""
+    loses = any(word in found.attributes and not holds for word, holds in wanted.attributes.items() if word != LOCKED)
+    limited = any(found.limits.get(key, "") != value for key, value in wanted.limits.items())
+    ruled = any(found.acl.get(part) != some for part, some in wanted.acl.items())
+    tls = bool(wanted.tls) and wanted.tls != found.tls
+    return bool(wanted.attributes.get(LOCKED)) or wanted.is_role or loses or limited or ruled or tls
 
 
 def _possessions(wanted: WantedUser, grantee: Grantee, task: Task, state: State) -> None:

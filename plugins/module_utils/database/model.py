@@ -19,6 +19,8 @@ MEMBER, ACTIVE = "MEMBER", "ACTIVE"
 # What is known of a user's password: it is the wanted one, it isn't, or nobody may look.
 SAME, DIFFERS, UNKNOWN = "same", "differs", "unknown"
 ROLE, LOCKED = "ROLE", "LOCKED"
+# Plugins of MySQL and MariaDB by which the operating system's user gets in.
+WITHOUT_PASSWORD = ("unix_socket", "auth_socket")
 # A word of this collection: whoever has the rights that its work needs.
 ADMINISTRATOR = "ADMINISTRATOR"
 # PostgreSQL takes no connection limit of this size seriously, for there can't be so many connections (262,143): a

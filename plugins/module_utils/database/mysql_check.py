@@ -11,7 +11,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.check_users
     refuse_former_password,
     refuse_rules,
 )
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import LOCKED, ROLE, State
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import LOCKED, ROLE, WITHOUT_PASSWORD, State
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
     Task,
     WantedDatabase,
@@ -38,7 +38,6 @@ PLUGINS = {
     "unix_socket": (True,),
     "auth_socket": (False,),
 }
-_WITHOUT_PASSWORD = ("unix_socket", "auth_socket")
 
 
 def check(task: Task, state: State, mariadb: bool) -> None:
@@ -102,15 +101,14 @@ def _check_user(wanted: WantedUser, state: State, mariadb: bool) -> None:
             raise InvalidParameter(
                 f"{word} is not an attribute of this server", f"{wanted.item}.attributes", "It knows ROLE and LOCKED."
             )
-    if "valid_until" in wanted.limits:
-        raise InvalidParameter("is for PostgreSQL alone", f"{wanted.item}.limits.valid_until", "Leave it out.")
+    _check_limits(wanted, mariadb)
     plugin = wanted.plugin
     if plugin and mariadb not in PLUGINS.get(plugin, ()):
         known = ", ".join(name for name, servers in PLUGINS.items() if mariadb in servers)
         raise InvalidParameter(f"{plugin!r} is not known", f"{wanted.item}.plugin", f"Take of: {known}.")
     if state.reached and plugin and plugin not in state.plugins:
         raise Refused(f"{plugin} is not loaded in this server", f"{wanted.item}.plugin", "Load it, or take another.")
-    if plugin in _WITHOUT_PASSWORD and (wanted.password or wanted.hash):
+    if plugin in WITHOUT_PASSWORD and (wanted.password or wanted.hash):
         raise InvalidParameter(f"{plugin} takes no password", f"{wanted.item}.password", "Leave it out.")
     if not mariadb and wanted.password and len(wanted.password.reveal().encode()) > _LONGEST_PASSWORD:
         raise InvalidParameter(
@@ -118,7 +116,32 @@ def _check_user(wanted: WantedUser, state: State, mariadb: bool) -> None:
             f"{wanted.item}.password",
             "Shorten it.",
         )
-    if wanted.hash and not text.plugin_of(wanted.hash.reveal()):
+    _check_hash(wanted, state)
+
+
+def _check_limits(wanted: WantedUser, mariadb: bool) -> None:
+    if "valid_until" in wanted.limits:
+        raise InvalidParameter("is for PostgreSQL alone", f"{wanted.item}.limits.valid_until", "Leave it out.")
+    for key, value in wanted.limits.items():
+        # MariaDB lets nobody in with -1; to MySQL it is no number.
+        if value == "-1" and not (mariadb and key == "max_user_connections"):
+            raise InvalidParameter("can't be less than 0", f"{wanted.item}.limits.{key}", "0 means none.")
+    if wanted.is_role and (wanted.limits or wanted.tls):
+        key = "limits" if wanted.limits else "tls_requires"
+        raise InvalidParameter("nobody logs in as a role", f"{wanted.item}.{key}", "Leave it out.")
+
+
+def _check_hash(wanted: WantedUser, state: State) -> None:
+    if not wanted.hash:
+        return
+    by_hash = text.plugin_of(wanted.hash.reveal())
+    if state.reached and by_hash and not wanted.plugin and by_hash not in state.plugins:
+        raise Refused(
+            f"it is what {by_hash} keeps, which is not loaded in this server",
+            f"{wanted.item}.password_hash",
+            "Load it, or give the password.",
+        )
+    if not by_hash:
         raise InvalidParameter(
             "is not what this server keeps of a password",
             f"{wanted.item}.password_hash",

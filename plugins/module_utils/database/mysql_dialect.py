@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_check, spec_administrators
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_text as text
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Change, Statement
@@ -61,6 +62,8 @@ class MySQL:
             replace(each, name=named(each.name), encoding=_charset(each.encoding), collation=each.collation.lower())
             for each in task.databases
         ]
+        # Shop and shop are one database where the server keeps names in lower case.
+        names.distinct((each.name for each in databases), "databases", "the database")
         grants = [
             replace(
                 each,

@@ -227,6 +227,9 @@ class Observer:
             (sorted(by_text),),
         )
         for row in rows:
+            # The server compares without case there, and answers for others too.
+            if row["who"] not in by_text:
+                continue
             held = found.setdefault((by_text[row["who"]], Target("server")), {})
             name, grantable = row["name"].upper(), row["grantable"] == "YES"
             if name in dynamic:
@@ -277,8 +280,9 @@ class Observer:
         by_text = {str(who): who for who in going & set(users)}
         found: dict[Grantee, tuple[tuple[str, str], ...]] = {}
         for row in self.session.rows(_DEFINED, {"who": sorted(by_text)}) if by_text else ():
-            who = by_text[row["who"]]
-            found[who] = (*found.get(who, ()), (row["place"], f"the {row['kind']} {row['place']}.{row['name']}"))
+            who = by_text.get(row["who"])
+            if who:
+                found[who] = (*found.get(who, ()), (row["place"], f"the {row['kind']} {row['place']}.{row['name']}"))
         return found
 
 

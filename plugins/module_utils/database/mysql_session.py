@@ -10,7 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused, Unreachable
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import (
+    FlatrunError,
+    InvalidParameter,
+    Refused,
+    Unreachable,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.database.drivers import Denied, Forbidden, driver, log_in
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint
@@ -31,6 +36,14 @@ _NO_TLS = "SSL is required but the server doesn't support it"
 
 class _Plain(Exception):
     """The server speaks no TLS."""
+
+
+@contextmanager
+def _readable(parameter: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InvalidParameter(f"can't be read ({error})", parameter, "Name files that exist, in PEM.") from None
 
 
 class Session:
@@ -89,11 +102,13 @@ class Session:
         tls = self.endpoint.tls
         if tls.mode == "disable" or self.endpoint.socket:
             return {"ssl_disabled": True}
-        context = ssl.create_default_context(cafile=tls.ca or None)
+        with _readable("ca_cert"):
+            context = ssl.create_default_context(cafile=tls.ca or None)
         context.check_hostname = tls.mode == "verify-full" and tls.check_hostname
         context.verify_mode = ssl.CERT_REQUIRED if tls.mode in ("verify-ca", "verify-full") else ssl.CERT_NONE
         if tls.certificate:
-            context.load_cert_chain(tls.certificate, tls.key or None)
+            with _readable("client_cert"):
+                context.load_cert_chain(tls.certificate, tls.key or None)
         return {"ssl": context}
 
     def _require_tls(self) -> None:

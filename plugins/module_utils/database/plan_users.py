@@ -53,9 +53,14 @@ def _creation(wanted: WantedUser, grantee: Grantee, plugin: str) -> Action:
     return Action("create", f"{kind} {grantee}", "it does not exist", wanted.item, None, after, change)
 
 
+def turns_to(wanted: WantedUser, found: User, plugin: str) -> bool:
+    """Whether the user is to log in by another plugin; where nobody may see by which it does, nobody asks."""
+    return bool(wanted.plugin and found.plugin) and wanted.update_password == ALWAYS and plugin != found.plugin
+
+
 def _password(wanted: WantedUser, found: User, plugin: str) -> Iterator[Action]:
     credential = Credential(found.grantee, plugin, wanted.password, wanted.hash)
-    other_plugin = bool(wanted.plugin) and plugin != found.plugin
+    other_plugin = turns_to(wanted, found, plugin)
     if wanted.update_password != ALWAYS:
         return
     if not (other_plugin or found.password == DIFFERS):

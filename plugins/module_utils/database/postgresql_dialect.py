@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
@@ -73,7 +73,7 @@ class PostgreSQL:
 
     def adapt(self, task: Task, state: State) -> Task:
         task = spec_administrators.postgresql(task)
-        databases = [replace(each, encoding=encoding(each.encoding)) for each in task.databases]
+        databases = [replace(each, encoding=encoding(each.encoding, state.collations)) for each in task.databases]
         users = [
             replace(each, attributes=spelled(each.attributes) if state.reached else each.attributes)
             for each in task.users
@@ -213,7 +213,12 @@ def looked_into(task: Task, present: Mapping[str, Database]) -> set[str]:
     }
 
 
-def encoding(given: str) -> str:
-    """The name by which the server tells it: UTF-8 and utf8 are UTF8."""
-    plain = given.upper().replace("-", "").replace("_", "")
-    return {"UNICODE": "UTF8", "SQLASCII": "SQL_ASCII"}.get(plain, plain)
+def encoding(given: str, known: Iterable[str]) -> str:
+    """The name by which the server tells it: UTF-8 and utf8 are UTF8, euc-jp is EUC_JP."""
+    plain = _plain(given)
+    named = {_plain(each): each for each in known}
+    return named.get({"UNICODE": "UTF8"}.get(plain, plain), given)
+
+
+def _plain(given: str) -> str:
+    return given.upper().replace("-", "").replace("_", "")

@@ -153,7 +153,7 @@ class Observer:
                 self._password(name, kept, user)
                 if reads_passwords
                 else self._try(name, user, flags[4] and not expired),
-                scheme(kept or "") or "none",
+                (scheme(kept or "") or "none") if reads_passwords else "",
                 frozenset(word for word, holds in zip(_ATTRIBUTES, flags) if holds),
                 # A time may be written in many ways; the same is told as the task has it.
                 {"max_user_connections": limit, "valid_until": given if times.get(given) == until else until},

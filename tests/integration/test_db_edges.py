@@ -1,0 +1,101 @@
+"""What servers have beside what a task names, and values and statements at the edge of what drivers can do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
+from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server
+from ansible_collections.flatrun.infra.tests.integration.faults import modules
+
+pytestmark = GROUP
+
+
+@pytest.fixture
+def edge(server: Server) -> Iterator[Server]:
+    """A database and a user called so; both are gone afterwards."""
+    server.run({"databases": [{"name": "edge"}], "users": [{"name": "edge", "password": "of edge"}]})
+    yield server
+    gone = {"name": "edge", "state": "absent", "force": True}
+    server.run({"databases": [gone], "users": [gone, {**gone, "name": "Edge"}]})
+
+
+def query(server: Server, statements: list[str], **more: Any) -> dict[str, Any]:
+    database = "postgres" if server.is_postgresql else "edge"
+    given = {**server.reached, "query": statements, "database": database, **more}
+    return dict(modules.start("flatrun_db_query", given, server.modules).finish().good().said)
+
+
+def test_a_user_whose_name_differs_by_case_alone(edge: Server) -> None:
+    """The information schema compares without case, and tells of both."""
+    other = {"name": "Edge", "password": "of Edge"}
+    edge.run({"users": [other], "grants": [{"user": "Edge", "database": "edge", "privileges": ["ALL"]}]})
+    assert not edge.run({"users": [{"name": "edge", "password": "of edge"}]})
+    edge.run({"users": [{"name": "edge", "state": "absent"}]})
+    assert edge.may_enter("Edge", "of Edge") is not None
+    assert edge.may_enter("edge", "of edge") is None
+
+
+def test_another_plugin_without_a_password_empties_none(edge: Server) -> None:
+    plugin = {"mysql": "sha256_password", "mariadb": "ed25519", "postgresql": "md5"}[edge.engine]
+    with pytest.raises(FlatrunError) as error:
+        edge.run({"users": [{"name": "edge", "plugin": plugin}]})
+    assert error.value.sentence().startswith("users[0].p")
+    assert edge.may_enter("edge", "of edge") is not None
+    assert not edge.may_enter("edge", "")
+
+
+def test_times_that_python_has_not(edge: Server) -> None:
+    if not edge.is_postgresql:
+        (found,) = query(edge, ["SELECT CAST('9999-12-31 23:59:59' AS DATETIME) AS t"])["results"]
+        assert found["rows"] == [{"t": "9999-12-31T23:59:59"}]
+        return
+    statement = (
+        "SELECT date '0044-03-15 BC' AS bc, timestamptz 'infinity' AS never, date '12000-01-01' AS far,"
+        " ARRAY[date '-infinity', date '2020-02-29'] AS some, interval '1 month' AS month, interval '90 min' AS film,"
+        " timestamp '2020-02-29 12:00' AS plain"
+    )
+    for read_only in (True, False):
+        (found,) = query(edge, [statement], read_only=read_only)["results"]
+        assert found["rows"] == [
+            {
+                "bc": "0044-03-15 BC",
+                "never": "infinity",
+                "far": "12000-01-01",
+                "some": ["-infinity", "2020-02-29"],
+                "month": "1 mon",
+                "film": "1:30:00",
+                "plain": "2020-02-29T12:00:00",
+            }
+        ]
+
+
+def test_what_writes_while_it_selects_does_so_for_all_rows(edge: Server) -> None:
+    rows = "SELECT 1 AS n" + " UNION ALL SELECT 1" * 19
+    if edge.is_postgresql:
+        edge.say("CREATE SEQUENCE edge_counted")
+        statements, asked = [f"SELECT nextval('edge_counted') FROM ({rows}) r"], "SELECT last_value FROM edge_counted"
+    else:
+        statements = [f"CREATE TABLE counted AS {rows}", "INSERT INTO counted SELECT n FROM counted"]
+        asked = "SELECT COUNT(*) FROM edge.counted"
+    try:
+        found = query(edge, statements, read_only=False, max_rows=3)["results"]
+        assert edge.ask(asked) == [(20 * len(statements),)]
+        if edge.is_postgresql:
+            assert (len(found[0]["rows"]), found[0]["truncated"]) == (3, True)
+    finally:
+        if edge.is_postgresql:
+            edge.say("DROP SEQUENCE edge_counted")
+
+
+def test_an_encoding_by_another_spelling(servers: dict[str, Server]) -> None:
+    server = servers["postgresql"]
+    wanted = {"name": "edge", "encoding": "euc-jp", "collation": "C", "template": "template0"}
+    asked = "SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'edge'"
+    try:
+        server.settle({"databases": [wanted]})
+        assert server.ask(asked) == [("EUC_JP",)]
+    finally:
+        server.run({"databases": [{"name": "edge", "state": "absent"}]})

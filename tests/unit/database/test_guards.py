@@ -1,0 +1,141 @@
+"""What is refused of users before anything is done: what would lock somebody out, or would never come true."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
+from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
+    MARIADB,
+    MYSQL,
+    POSTGRESQL,
+    ROLE,
+    SAME,
+    Grantee,
+    State,
+    User,
+)
+from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_session import Session
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan import plan
+from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_dialect import encoding
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import parse
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import Tls
+from ansible_collections.flatrun.infra.tests.unit.database.world import ADMINISTRATOR, params
+
+NATIVE = "mysql_native_password"
+ALL_PLUGINS = frozenset({NATIVE, "caching_sha2_password", "ed25519", "unix_socket"})
+
+
+def state(engine: str, name: str = "blog", **more: Any) -> State:
+    who = Grantee(name) if engine == POSTGRESQL else Grantee(name, "%")
+    found = User(who, **{"password": SAME, "plugin": "ed25519", **more})
+    return State(engine, reached=True, administrator=ADMINISTRATOR, users={who: found}, plugins=ALL_PLUGINS)
+
+
+def planned(found: State, **user: Any) -> list[str]:
+    return [action.verb for action in plan(parse(params(users=[{"name": "blog", **user}])), found).actions]
+
+
+def refusal(found: State, **user: Any) -> str:
+    with pytest.raises(FlatrunError) as error:
+        planned(found, **user)
+    return error.value.sentence()
+
+
+@pytest.mark.parametrize(
+    ("engine", "had", "plugin"),
+    [(MYSQL, NATIVE, "caching_sha2_password"), (MARIADB, "ed25519", NATIVE), (POSTGRESQL, "md5", "scram-sha-256")],
+)
+def test_another_plugin_needs_a_password(engine: str, had: str, plugin: str) -> None:
+    found = state(engine, plugin=had)
+    assert refusal(found, plugin=plugin).startswith("users[0].password: blog")
+    assert planned(found, plugin=plugin, password="pw") == ["set_password"]
+    assert not planned(found, plugin=plugin, update_password="on_create")
+    assert not planned(state(engine, plugin=plugin), plugin=plugin)
+
+
+def test_the_sockets_plugin_needs_none() -> None:
+    assert planned(state(MARIADB), plugin="unix_socket") == ["set_password"]
+
+
+def test_a_plugin_that_nobody_may_see_is_no_other_one() -> None:
+    assert not planned(state(POSTGRESQL, plugin=""), plugin="scram-sha-256", password="pw")
+
+
+@pytest.mark.parametrize(
+    ("engine", "had", "more"),
+    [
+        (MARIADB, {}, {"plugin": "unix_socket"}),
+        (MARIADB, {}, {"plugin": NATIVE, "password": "pw"}),
+        (MARIADB, {"tls": "none"}, {"tls_requires": "x509"}),
+        (MYSQL, {}, {"limits": {"max_user_connections": 1}}),
+        (MYSQL, {}, {"attributes": ["LOCKED"]}),
+        (POSTGRESQL, {}, {"limits": {"valid_until": "2001-01-01"}}),
+        (POSTGRESQL, {"attributes": frozenset({"CREATEDB"})}, {"attributes": ["NOCREATEDB"]}),
+    ],
+)
+def test_the_administrator_in_use_keeps_its_way_in(engine: str, had: dict[str, Any], more: dict[str, Any]) -> None:
+    found = state(engine, ADMINISTRATOR, **had)
+    assert "may lose none of its rights here" in refusal(found, name=ADMINISTRATOR, **more)
+
+
+def test_the_administrator_in_use_may_be_named_as_it_is() -> None:
+    found = state(MARIADB, ADMINISTRATOR, tls="ssl", limits={"max_user_connections": "5"})
+    same = {"plugin": "ed25519", "tls_requires": "ssl", "limits": {"max_user_connections": 5}, "password": "pw"}
+    assert not planned(found, name=ADMINISTRATOR, **same)
+
+
+@pytest.mark.parametrize(
+    ("engine", "user", "says"),
+    [
+        (MYSQL, {"password": "pw", "limits": {"max_queries_per_hour": -1}}, "users[0].limits.max_queries_per_hour:"),
+        (MARIADB, {"password": "pw", "limits": {"max_queries_per_hour": -1}}, "users[0].limits.max_queries_per_hour:"),
+        (MYSQL, {"name": "team", "attributes": ["ROLE"], "limits": {"max_user_connections": 1}}, "users[0].limits:"),
+        (MYSQL, {"name": "team", "attributes": ["ROLE"], "tls_requires": "ssl"}, "users[0].tls_requires:"),
+        (MYSQL, {"attributes": ["ROLE"]}, "users[0].attributes: blog@% is a user"),
+    ],
+)
+def test_what_the_server_would_refuse_in_the_middle(engine: str, user: dict[str, Any], says: str) -> None:
+    assert refusal(state(engine), **user).startswith(says)
+
+
+def test_a_role_stays_one() -> None:
+    assert not planned(state(MYSQL, attributes=frozenset({ROLE})), attributes=["ROLE"])
+
+
+def test_a_hash_of_a_plugin_that_is_not_loaded() -> None:
+    found = state(MYSQL)
+    found = State(MYSQL, reached=True, users=found.users, plugins=frozenset({"caching_sha2_password"}))
+    assert refusal(found, password_hash="*" + "A" * 40).startswith("users[0].password_hash: it is what")
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("utf-8", "UTF8"),
+        ("unicode", "UTF8"),
+        ("euc-jp", "EUC_JP"),
+        ("SQLASCII", "SQL_ASCII"),
+        ("iso_8859_5", "ISO_8859_5"),
+    ],
+)
+def test_encodings_have_the_servers_names(given: str, name: str) -> None:
+    assert encoding(given, ["UTF8", "EUC_JP", "SQL_ASCII", "ISO_8859_5"]) == name
+    assert encoding("klingon", ["UTF8"]) == "klingon"
+
+
+def test_certificates_that_cannot_be_read_are_named() -> None:
+    for key, tls in (("ca_cert", {"ca": "/nowhere.pem"}), ("client_cert", {"certificate": "/nowhere.pem"})):
+        endpoint = Endpoint("mysql", "192.0.2.1", 3306, "", "x", (), "", 1, Tls("verify-full", **tls), "x")
+        with pytest.raises(FlatrunError) as error:
+            Session(endpoint)
+        assert error.value.sentence().startswith(f"{key}: can't be read (")
+
+
+def test_names_that_the_server_folds_into_one() -> None:
+    found = State(MYSQL, reached=True, folds_case=True)
+    with pytest.raises(FlatrunError) as error:
+        plan(parse(params(databases=[{"name": "Shop"}, {"name": "shop"}])), found)
+    assert error.value.sentence().startswith("databases: the database 'shop' is listed twice")
