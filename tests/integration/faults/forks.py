@@ -8,18 +8,20 @@ import contextlib
 import gc
 import importlib
 import os
+import pkgutil
 import runpy
 import select
 import signal
 import socket
 import sys
 
-# What modules import only where they need it.
+# What modules import only where they need it, and the package of which Ansible's own part takes some by their names.
 _LATER = ("docker", "psycopg2", "pymysql", "redis")
+_PROFILES = "ansible.module_utils._internal._json._profiles"
 
 
 def serve(path: str) -> None:
-    for name in _LATER:
+    for name in (*_LATER, *profiles()):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     # Nobody waits for those who wait for the modules.
@@ -35,6 +37,14 @@ def serve(path: str) -> None:
                 begin(module.decode(), streams, listener, caller)
                 for stream in streams:
                     os.close(stream)
+
+
+def profiles() -> list[str]:
+    try:
+        found = importlib.import_module(_PROFILES)
+    except ImportError:
+        return []
+    return [f"{_PROFILES}.{each.name}" for each in pkgutil.iter_modules(found.__path__)]
 
 
 def begin(module: str, streams: list[int], listener: socket.socket, caller: socket.socket) -> None:

@@ -218,7 +218,7 @@ class Lab:
         """Everything under root_dir but what a server itself writes: mode, owner, inode, size and mtime."""
         found: dict[str, tuple[int, ...]] = {}
         for top, folders, names in os.walk(self.root):
-            folders[:] = [name for name in folders if name != "data"]
+            folders[:] = [name for name in folders if name.partition(".")[0] != "data"]
             for path in [top, *(os.path.join(top, name) for name in names)]:
                 seen = os.lstat(path)
                 size = 0 if stat.S_ISDIR(seen.st_mode) else seen.st_size
