@@ -100,7 +100,9 @@ users:
   sample:
     - {name: blog, host: "%", plugin: caching_sha2_password, locked: false, role: false}
 grants:
-  description: Who may do what on what.
+  description:
+    - Who may do what on what. MySQL and MariaDB tell of routines and of memberships in roles only whom they let read
+      their own tables.
   type: list
   elements: dict
   returned: when asked for

@@ -99,3 +99,30 @@ def test_an_encoding_by_another_spelling(servers: dict[str, Server]) -> None:
         assert server.ask(asked) == [("EUC_JP",)]
     finally:
         server.run({"databases": [{"name": "edge", "state": "absent"}]})
+
+
+def test_grants_are_told_on_routines_and_of_roles(edge: Server) -> None:
+    if edge.is_postgresql:
+        # What may be done with a function is asked of PostgreSQL itself.
+        edge.run({"users": [{"name": "edge_team", "attributes": ["ROLE"]}]})
+    else:
+        edge.say("CREATE PROCEDURE sum_up() SELECT 1", database="edge")
+        edge.run({"users": [{"name": "edge_team", "attributes": ["ROLE"]}]})
+        routine = {"object_type": "procedure", "objects": ["sum_up"], "database": "edge", "privileges": ["EXECUTE"]}
+        edge.run({"grants": [{"user": "edge", **routine, "grant_option": True}]})
+    member = {"user": "edge", "object_type": "role", "objects": ["edge_team"], "privileges": ["MEMBER"]}
+    try:
+        edge.run({"grants": [member]})
+        given = {**edge.reached, "gather": ["grants"]}
+        told = modules.start("flatrun_db_info", given, edge.modules).finish().good().said["grants"]
+        own = [each for each in told if each["user"] == "edge"]
+        assert [each["object"] for each in own if each["privilege"] == "MEMBER"] == ["edge_team"]
+        if not edge.is_postgresql:
+            login = {"login_user": "edge", "login_password": "of edge"}
+            less = modules.start("flatrun_db_info", {**given, **login}, edge.modules).finish().good().said["grants"]
+            assert all(each["user"] == "edge" and each["object_type"] != "role" for each in less)
+            (found,) = (each for each in own if each["object_type"] == "procedure")
+            assert (found["database"], found["object"], found["privilege"]) == ("edge", "sum_up", "EXECUTE")
+            assert found["grantable"] is True
+    finally:
+        edge.run({"users": [{"name": "edge_team", "attributes": ["ROLE"], "state": "absent"}]})

@@ -16,6 +16,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database import (
     mysql_text,
     postgresql_text,
 )
+from ansible_collections.flatrun.infra.plugins.module_utils.database.drivers import Forbidden
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint, locate
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, POSTGRESQL, SQL
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_query import Sql
@@ -64,7 +65,12 @@ def _part(reader: MySQLReader | PostgreSQLReader, endpoint: Endpoint, part: str,
         queries: Mapping[str, str] = info_postgresql.QUERIES
     else:
         queries = info_mysql.MARIADB_QUERIES if endpoint.engine == MARIADB else info_mysql.MYSQL_QUERIES
-    return _ask(reader, queries[part])
+    try:
+        return _ask(reader, queries[part])
+    except Forbidden:
+        if part != "grants" or endpoint.engine == POSTGRESQL:
+            raise
+        return _ask(reader, info_mysql.VISIBLE_GRANTS)
 
 
 def _ask(reader: MySQLReader | PostgreSQLReader, query: str, arguments: Sequence[Any] = ()) -> list[dict[str, Any]]:

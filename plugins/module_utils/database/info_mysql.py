@@ -12,7 +12,7 @@ FROM information_schema.SCHEMATA s LEFT JOIN information_schema.TABLES t ON t.TA
 GROUP BY 1, 2, 3, 4 ORDER BY 1
 """
 _USERS = "SELECT User AS name, Host AS host, plugin, {locked} AS locked, {role} AS role FROM mysql.user ORDER BY 1, 2"
-_GRANTS = """
+_VISIBLE = """
 SELECT GRANTEE AS user, 'server' AS object_type, '' AS `database`, '' AS object, PRIVILEGE_TYPE AS privilege,
 IS_GRANTABLE AS grantable FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE <> 'USAGE'
 UNION ALL SELECT GRANTEE, 'database', TABLE_SCHEMA, '', PRIVILEGE_TYPE, IS_GRANTABLE
@@ -20,12 +20,23 @@ FROM information_schema.SCHEMA_PRIVILEGES
 UNION ALL SELECT GRANTEE, 'table', TABLE_SCHEMA, TABLE_NAME, PRIVILEGE_TYPE, IS_GRANTABLE
 FROM information_schema.TABLE_PRIVILEGES
 UNION ALL SELECT GRANTEE, 'column', TABLE_SCHEMA, CONCAT(TABLE_NAME, '.', COLUMN_NAME), PRIVILEGE_TYPE, IS_GRANTABLE
-FROM information_schema.COLUMN_PRIVILEGES ORDER BY 1, 2, 3, 4, 5
+FROM information_schema.COLUMN_PRIVILEGES
+"""
+# Everybody sees its own grants; to see those on routines and of roles takes the right to read the server's tables.
+VISIBLE_GRANTS = f"{_VISIBLE} ORDER BY 1, 2, 3, 4, 5"
+_GRANTS = f"""{_VISIBLE}
+UNION ALL SELECT CONCAT('''', r.User, '''@''', r.Host, ''''), LOWER(r.Routine_type), r.Db, r.Routine_name, p.name,
+IF(FIND_IN_SET('Grant', r.Proc_priv), 'YES', 'NO') FROM mysql.procs_priv r
+JOIN (SELECT 'EXECUTE' AS name UNION ALL SELECT 'ALTER ROUTINE') p ON FIND_IN_SET(p.name, r.Proc_priv)
+UNION ALL SELECT CONCAT('''', {{user}}, '''@''', {{host}}, ''''), 'role', '', {{role}}, 'MEMBER',
+IF({{admin}} = 'Y', 'YES', 'NO') FROM {{members}} ORDER BY 1, 2, 3, 4, 5
 """
 MYSQL_QUERIES = {
     "databases": _DATABASES,
     "users": _USERS.format(locked="account_locked = 'Y'", role="account_locked = 'Y' AND authentication_string = ''"),
-    "grants": _GRANTS,
+    "grants": _GRANTS.format(
+        user="TO_USER", host="TO_HOST", role="FROM_USER", admin="WITH_ADMIN_OPTION", members="mysql.role_edges"
+    ),
 }
 MARIADB_QUERIES = {
     "databases": _DATABASES,
@@ -34,7 +45,9 @@ MARIADB_QUERIES = {
         " AND JSON_VALUE(g.Priv, '$.account_locked') IN ('1', 'true'))",
         role="is_role = 'Y'",
     ),
-    "grants": _GRANTS,
+    "grants": _GRANTS.format(
+        user="User", host="Host", role="Role", admin="Admin_option", members="mysql.roles_mapping"
+    ),
 }
 TABLES = """
 SELECT TABLE_SCHEMA AS `schema`, TABLE_NAME AS name, LOWER(TABLE_TYPE) AS kind, TABLE_ROWS AS estimated_rows,
