@@ -74,7 +74,7 @@ class Session:
     def _connect(self, password: Secret | None, tls: Mapping[str, Any]) -> Any:
         at = {"unix_socket": self.endpoint.socket} if self.endpoint.socket else {"host": self.endpoint.host}
         try:
-            return self.pymysql.connect(
+            made = self.pymysql.connect(
                 **at,
                 **tls,
                 port=self.endpoint.port,
@@ -86,9 +86,12 @@ class Session:
                 sql_mode=_MODE,
                 autocommit=True,
                 connect_timeout=self.endpoint.timeout,
-                read_timeout=self.patience,
+                read_timeout=self.endpoint.timeout,
                 write_timeout=self.patience,
             )
+            # To the driver, the greeting is a read like any other, and has no time of its own.
+            made._read_timeout = self.patience
+            return made
         except self.pymysql.err.MySQLError as error:
             if self.endpoint.tls.mode == "prefer" and _NO_TLS in str(error):
                 raise _Plain from None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Any, Callable
@@ -17,7 +18,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import (
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_session, postgresql_session
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, MYSQL
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_query import Sql
 
 Result = tuple[Sequence[str], Sequence[Sequence[Any]], int]
@@ -53,13 +54,16 @@ class MySQLReader:
         return found
 
     def _one(self, statement: Sql, arguments: Any) -> Result:
-        with self._in_time(), self.session.speaking(), self.session.connection.cursor() as cursor:
+        # MySQL has SLEEP return when its time is up, as if all were well.
+        silent = self.session.engine == MYSQL
+        punctual = _punctual(self.timeout, self.endpoint.where, silent)
+        with punctual, self._ended(), self.session.speaking(), self.session.connection.cursor() as cursor:
             _execute(cursor, statement, arguments)
             names = [column[0] for column in cursor.description or ()]
             return names, list(cursor.fetchall()) if names else [], cursor.rowcount
 
     @contextmanager
-    def _in_time(self) -> Iterator[None]:
+    def _ended(self) -> Iterator[None]:
         """MySQL's own limit is for SELECT alone; what else runs on is ended from beside."""
         number = self.session.connection.thread_id()
         try:
@@ -67,9 +71,7 @@ class MySQLReader:
         except Unreachable:
             with suppress(FlatrunError), closing(mysql_session.Session(self.endpoint)) as other:
                 other.run(f"KILL {number}")
-            raise Refused(
-                f"it did not end within {self.timeout} s", self.endpoint.where, "Give it more time with timeout."
-            ) from None
+            raise
 
 
 class PostgreSQLReader:
@@ -100,13 +102,28 @@ class PostgreSQLReader:
     def _one(self, statement: Sql, arguments: Any, max_rows: int, read_only: bool) -> Result:
         # A cursor on the server's side, so that a million rows never travel. What may write has to run to its end.
         held = "flatrun" if read_only and statement.verb in _CURSORS else None
-        with self.session.speaking(), self.session.connection.cursor(held) as cursor:
+        punctual = _punctual(self.timeout, self.endpoint.where)
+        with punctual, self.session.speaking(), self.session.connection.cursor(held) as cursor:
             _execute(cursor, statement, arguments)
             if held:
                 rows = cursor.fetchmany(max_rows + 1)
                 return [column.name for column in cursor.description or ()], rows, len(rows)
             names = [column.name for column in cursor.description or ()]
             return names, cursor.fetchmany(max_rows + 1) if names else [], cursor.rowcount
+
+
+@contextmanager
+def _punctual(timeout: int, where: str, silent: bool = False) -> Iterator[None]:
+    """One sentence for what is ended when its time is up, which each server tells in its own; ``silent`` ones don't."""
+    until = time.monotonic() + timeout
+    try:
+        yield
+        if not silent or time.monotonic() < until:
+            return
+    except (Refused, Unreachable):
+        if time.monotonic() < until:
+            raise
+    raise Refused(f"it did not end within {timeout} s", where, "Give it more time with timeout.")
 
 
 def exact_times(psycopg2: Any, connection: Any) -> None:
