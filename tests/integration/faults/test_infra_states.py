@@ -103,7 +103,7 @@ def test_a_crash_loop(lab: Lab) -> None:
 def test_out_of_memory(lab: Lab) -> None:
     """MySQL can't start within 64 MB: that is said, and what served before serves again."""
     before = inspect(lab.name("mysql"))
-    ended = lab.run(lab.item("mysql", memory="64m"), wait_timeout=40)
+    ended = lab.run(lab.item("mysql", memory="64m"), wait_timeout=120)
     ended.refused(lab.name("mysql"), "the former container serves again", "ran out of memory")
     after = inspect(lab.name("mysql"))
     assert (after["Id"], after["Name"]) == (before["Id"], before["Name"])
