@@ -132,10 +132,11 @@ class Nginx:
         """Why nginx would not take a staged release; empty if it would."""
         with self.manner.trial(release) as command:
             code, said = self.engine.run(self.container, command) if running else self._run_apart(command)
-        own = set(spelled_out(names))
-        conflicts = [name for name in _CONFLICT.findall(said) if own & set(spelled_out([name]))]
         if code:
             return _emergency(said)
+        told = _CONFLICT.findall(said)
+        own = set(spelled_out(names)) if told else set()
+        conflicts = [name for name in told if own & set(spelled_out([name]))]
         return f"{conflicts[0]} is a name of another server too, in conf.d or in what it includes" if conflicts else ""
 
     def _run_apart(self, command: list[str]) -> tuple[int, str]:

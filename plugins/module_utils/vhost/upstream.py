@@ -27,9 +27,9 @@ _KEPT = 32
 
 ROUND_ROBIN = "round_robin"
 METHODS = (ROUND_ROBIN, "least_conn", "ip_hash", "hash", "random", "sticky")
-# nginx refuses a spare server with these: their choice knows no second round.
 # A path has this room in the kernel's sockaddr_un (unix(7)), with a byte after it.
 _LONGEST_SOCKET = 107
+# nginx refuses a spare server with these: their choice knows no second round.
 _WITHOUT_BACKUP = ("ip_hash", "hash", "random")
 ZONE = "flatrun_upstreams"
 
