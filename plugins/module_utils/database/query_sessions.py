@@ -78,6 +78,7 @@ class PostgreSQLReader:
     def __init__(self, endpoint: Endpoint, database: str, timeout: int) -> None:
         self.endpoint, self.timeout = endpoint, timeout
         self.session = postgresql_session.Session(endpoint, database)
+        _exact_times(self.session.psycopg2, self.session.connection)
 
     def close(self) -> None:
         self.session.close()
@@ -93,7 +94,6 @@ class PostgreSQLReader:
         connection.set_session(readonly=read_only, autocommit=False)
         # After a query of its own, a transaction can't be turned into one that writes.
         self.session.rows("SELECT 1")
-        exact_times(self.session.psycopg2, connection)
         found = [self._one(statement, arguments, max_rows, read_only) for statement in statements]
         with self.session.speaking():
             connection.rollback() if read_only else connection.commit()
@@ -126,7 +126,7 @@ def _punctual(timeout: int, where: str, silent: bool = False) -> Iterator[None]:
     raise Refused(f"it did not end within {timeout} s", where, "Give it more time with timeout.")
 
 
-def exact_times(psycopg2: Any, connection: Any) -> None:
+def _exact_times(psycopg2: Any, connection: Any) -> None:
     """Times as the server tells them where Python has none like them: infinity, years that it can't count, months."""
     extensions = psycopg2.extensions
     for name, single, array in _TIMES:
