@@ -68,9 +68,11 @@ class Host:
     def _answer(self, service: Service, found: Found, until: float) -> Found:
         observer = Observer(self.spec, service, self.engine)
         now = observer.ask(found)
-        if now.answers or now.login or not (self.spec.wait or found.initialising):
+        if now.answers or now.login:
             return now
-        return observer.settle(now, until) if steps.is_settled(self.spec, service, found) else now
+        # Whether a first start was cut short, or isn't over yet, can't be told sooner.
+        worthwhile = found.initialising or (self.spec.wait and steps.is_settled(self.spec, service, found))
+        return observer.settle(now, until) if worthwhile else now
 
     def hold(self) -> AbstractContextManager[None]:
         return locked(self.spec.root_dir, self.spec.wait_timeout)

@@ -81,13 +81,18 @@ def _must_restore(found: Found) -> bool:
 
 
 def _must_start_over(found: Found) -> bool:
-    """The first start was cut short: nobody was ever told of a server, and it can't be entered any more."""
+    """The first start was cut short: nobody was ever told of a server, and it can't be entered any more.
+
+    One that runs was waited for, as long as for any start; PostgreSQL without all of its files runs for ever.
+    """
     if not found.initialising or found.former or not found.data or found.data.empty:
         return False
     container = found.container
     if container is None or found.login == DENIED:
         return True
-    return (container.looping and not found.answers) or not (container.running or container.status in _SETTLED)
+    if container.alive:
+        return not (found.answers or found.login) and (container.looping or bool(found.words))
+    return container.status not in _SETTLED
 
 
 def _leftovers(order: Order, target: str) -> Iterator[Action]:

@@ -178,6 +178,29 @@ def test_a_first_start_killed_midway(lab: Lab, image: str) -> None:
     lab.drop("first")
 
 
+def test_a_first_start_that_left_half_a_cluster(lab: Lab) -> None:
+    """PostgreSQL without all of its files lets nobody in, and still runs for ever: the next run begins anew."""
+    lab.drop("first")
+    name = lab.name("first")
+    item = lab.item("postgresql", container=name, image=lab.images["postgresql-rude"])
+    run = lab.start(item)
+    half = lab.folder("first") / "data" / "global" / "pg_filenode.map"
+    until(half.exists)
+    run.kill()
+    docker("kill", name)
+    run.finish()
+    half.unlink()
+    docker("start", name)
+    told = lab.run(item, check=True, wait_timeout=5).good()
+    done = lab.run(item, wait_timeout=20).good()
+    assert told.actions == done.actions
+    assert done.verbs[0] == "start_over", done.actions
+    assert (lab.folder("first") / "data.incomplete-1" / "PG_VERSION").exists()
+    assert not lab.run(item).good().changed
+    assert lab.login("postgresql", PASSWORD, name)
+    lab.drop("first")
+
+
 @pytest.mark.parametrize("image", ["mysql", "mysql-rude"])
 def test_a_first_start_killed_under_the_run(lab: Lab, image: str) -> None:
     """The engine starts it again; the run either gets over it or says so, and the next one ends right."""

@@ -225,7 +225,7 @@ def unneeded(made: Universe, spec: Any, plan: Plan, case: Case) -> Iterator[str]
             rest = room(lacking).plan(spec, world.observe())
         except (FlatrunError, LookupError):
             continue
-        halves = any(server and not server.whole for path, server in lacking.data.items() if path == LAYOUT.data)
+        halves = any(server and server.cut for path, server in lacking.data.items() if path == LAYOUT.data)
         if not rest and not halves and not list(faults(lacking, case)):
             yield f"{action.verb} {action.target} could be left out of {steps(plan)}"
 
@@ -297,11 +297,11 @@ def crashes(case: Case) -> Iterator[tuple[Universe, str]]:
     course, _result = run(made, case.params)
     for number, left in enumerate(made.film[1:], 1):
         yield left.copy(), f"change {number} of {steps(course.plan)}"
-        for dies in (False, True) if left.fresh else ():
-            left.cut_first_start(dies)
+        for cut in ("denies", "dies", "hangs") if left.fresh else ():
+            left.cut_first_start(cut)
             yield (
                 left.copy(),
-                f"change {number} of {steps(course.plan)}, its server's first start {'dead' if dies else 'cut'}",
+                f"change {number} of {steps(course.plan)}, its server's first start is cut and it {cut}",
             )
 
 

@@ -20,14 +20,13 @@ VOLUMES = "/var/lib/docker/volumes"
 class Server:
     """What a server keeps in its data folder. Redis without its ACL file has no password of its own.
 
-    ``whole`` is False where a first start was cut short; ``dies`` tells what such a server does with the next start.
+    ``cut`` is what a server whose first start was cut short does from then on: it "denies", "dies" or "hangs".
     """
 
     engine: str
     series: str = ""
     password: Secret | None = None
-    whole: bool = True
-    dies: bool = False
+    cut: str = ""
     serial: int = 0
 
 
@@ -237,7 +236,7 @@ class Universe:
             return False
         if server is not None and server.engine != kind.name:
             raise AssertionError(f"{box.name} was given the data of {server.engine}")
-        return server is None or server.whole or not server.dies
+        return server is None or server.cut != "dies"
 
     def server(self, box: Box) -> Server | None:
         return self.data.get(box.source(box.kind.data))
@@ -245,7 +244,7 @@ class Universe:
     def takes(self, box: Box, secret: Secret) -> bool:
         """Whether an administrator gets in with this password."""
         server = self.server(box)
-        known = box.password or (server.password if server and server.whole else None)
+        known = box.password or (server.password if server and not server.cut else None)
         return box.running and known == secret
 
     def seed(self, path: str, secret: Secret) -> None:
@@ -261,11 +260,11 @@ class Universe:
         assert server is not None
         self.data[path] = replace(server, password=secret)
 
-    def cut_first_start(self, dies: bool) -> None:
+    def cut_first_start(self, cut: str) -> None:
         """The host went down with the run, in the middle of a server's first start."""
         server = self.data[self.fresh]
         assert server is not None
-        self.data[self.fresh] = replace(server, whole=False, dies=dies)
+        self.data[self.fresh] = replace(server, cut=cut)
         for name, box in self.boxes.items():
             if box.running and box.type and box.kind.data and box.source(box.kind.data) == self.fresh:
-                self.boxes[name] = replace(box, status="restarting" if dies else "running")
+                self.boxes[name] = replace(box, status="restarting" if cut == "dies" else "running")

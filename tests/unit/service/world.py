@@ -196,6 +196,9 @@ class Eye:
             return replace(found, answers=answers, config_unread=answers and dict(box.loaded) != dict(current))
         if not self.kind.secret:
             return replace(found, answers=True)
+        server = self.universe.server(box)
+        if server and server.cut == "hangs":
+            return replace(found, answers=False, login="", words="it does not answer")
         candidates = self.candidates(found)
         login = next((name for name, secret in candidates.items() if self.universe.takes(box, secret)), state.DENIED)
         return replace(found, answers=login != state.DENIED, login=login, words="" if login else "denied")
