@@ -7,7 +7,9 @@ A sample of the points is tried, spread over all of them. FLATRUN_TEST_POINTS sa
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -132,6 +134,55 @@ def test_killed_at_a_statement(server: Server, course: Course) -> None:
         assert wire.struck, (number, point, ended)
         assert ended.code == -9, (number, point, ended)
         course.end(number)
+
+
+def test_killed_while_another_connection_is_at_work(servers: dict[str, Server]) -> None:
+    """PostgreSQL drops several databases at once, and ends what it is at when nobody is there any more."""
+    server = servers["postgresql"]
+    names = {"cut_1", "cut_2"}
+    server.run({"databases": [{"name": name} for name in names]})
+    away = {"databases": [{"name": name, "state": "absent"} for name in names]}
+    with ExitStack() as others:
+        busy = {name: others.enter_context(server.opened()) for name in names}
+        for name, other in busy.items():
+            with other.cursor() as cursor:
+                cursor.execute("BEGIN")
+                cursor.execute(f"COMMENT ON DATABASE {name} IS 'being looked at'")
+        killed = server.start(server.reached, away)
+        until(lambda: len(dropping(server)) == 2)
+        # The connection with the lock gets to its end, the other one doesn't.
+        ended = dropping(server)["ExclusiveLock"]
+        busy.pop(ended).cursor().execute("COMMIT")
+        until(lambda: ended not in databases(server))
+        killed.kill()
+        assert killed.finish().code == -9
+        until(lambda: list(dropping(server)) == ["ShareLock"])
+        following = server.start(server.reached, away)
+        until(lambda: server.ask("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+        assert databases(server) & names
+    done = following.finish().good()
+    assert not done.changed, done.actions
+    assert not databases(server) & names
+
+
+def databases(server: Server) -> set[str]:
+    return {name for (name,) in server.ask("SELECT datname FROM pg_database")}
+
+
+def dropping(server: Server) -> dict[str, str]:
+    """What the connections of runs are dropping, each by the lock that it has."""
+    rows = server.ask(
+        "SELECT mode, query FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        " WHERE locktype = 'advisory' AND granted AND state = 'active'"
+    )
+    return {mode: query.split()[-1].strip('"') for mode, query in rows if query.startswith("DROP DATABASE")}
+
+
+def until(what: Callable[[], Any], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it did not come about in time"
+        time.sleep(0.05)
 
 
 def test_connection_broken_at_a_statement(server: Server, course: Course) -> None:

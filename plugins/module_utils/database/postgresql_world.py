@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import groupby
 from queue import SimpleQueue
 
@@ -29,8 +29,9 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_session import Session
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import Task
 
-# Any number will do, as long as it is always the same.
+# Any numbers will do, as long as they are always the same: the lock of a run, and that of its further connections.
 _LOCK = 0x666C617472756E
+_BESIDE = _LOCK + 1
 _PATIENCE = 60
 # What two that grant at once do to each other; the loser's transaction is gone, and can be done anew.
 _COLLISIONS = ("tuple concurrently updated", "deadlock detected", "could not serialize access")
@@ -52,10 +53,15 @@ class PostgreSQLWorld:
 
     @contextmanager
     def hold(self, patience: int = _PATIENCE) -> Iterator[None]:
-        """The server's own lock, for two runs may come from two hosts; it goes with the connection."""
+        """The server's own lock, for two runs may come from two hosts; it goes with the connection.
+
+        Where a run was killed, another connection of it may be at work for a moment longer than the one with the lock.
+        """
         self.session.run(f"SET lock_timeout = '{patience}s'")
         try:
             self.session.run(f"SELECT pg_advisory_lock({_LOCK})")
+            self.session.run(f"SELECT pg_advisory_lock({_BESIDE})")
+            self.session.run(f"SELECT pg_advisory_unlock({_BESIDE})")
         except Refused:
             raise Refused(
                 "another run is at work on it", self.session.endpoint.where, "Wait, then run again."
@@ -95,6 +101,8 @@ class PostgreSQLWorld:
 
     @contextmanager
     def _anew(self) -> Iterator[PostgreSQLWorld]:
+        # It may be another connection that broke, and this one still have the lock.
+        self.session.close()
         with closing(Session(self.session.endpoint)) as session:
             yield PostgreSQLWorld(session, self.task)
 
@@ -103,9 +111,6 @@ class PostgreSQLWorld:
         workers = min(self.task.workers, len(group))
         sessions: SimpleQueue[Session] = SimpleQueue()
         sessions.put(self.session)
-        more = [Session(self.session.endpoint) for _worker in range(workers - 1)]
-        for each in more:
-            sessions.put(each)
 
         def work(one: Work) -> None:
             session = sessions.get()
@@ -114,18 +119,24 @@ class PostgreSQLWorld:
             finally:
                 sessions.put(session)
 
-        try:
+        with ExitStack() as more:
+            for _worker in range(workers - 1):
+                sessions.put(more.enter_context(self._beside()))
             with ThreadPoolExecutor(workers) as pool:
                 jobs = [(action, pool.submit(work, (action, statements))) for action, statements in group]
-        finally:
-            for each in more:
-                each.close()
         errors = [error for error in (job.exception() for _action, job in jobs) if error]
         for action, job in jobs:
             if not job.exception():
                 done(action)
         if errors:
             raise errors[0]
+
+    @contextmanager
+    def _beside(self) -> Iterator[Session]:
+        """One more connection, for whose statements the next run waits too."""
+        with closing(Session(self.session.endpoint)) as session:
+            session.run(f"SELECT pg_advisory_lock_shared({_BESIDE})")
+            yield session
 
     def _step_by_step(self, group: Sequence[Work], digests: Digests, done: Journal) -> None:
         """What goes through several databases can't be one transaction."""
