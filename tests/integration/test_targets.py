@@ -17,15 +17,15 @@ def aliases(target: Path) -> set[str]:
 def cases(chosen: list[str]) -> list[tuple[str, str]]:
     """Each target with the hosts it runs on: a destructive one needs an engine that is the tests' own.
 
-    One of ``images`` is about images, and the same on every engine: this machine's, where their bases are, is enough.
+    What one shows ``once`` is the same over SSH, where others go the same ways: this machine is enough for it.
     """
-    elsewhere = {"local": "destructive", "ssh": "images"}
+    elsewhere = {"local": "destructive", "ssh": "once"}
     targets = sorted(path.parents[1] for path in HERE.glob("targets/*/tasks/main.yml"))
     return [
         (host, target.name)
         for host in chosen
         for target in targets
-        if not {"disabled", elsewhere[host]} & (aliases(target) if len(chosen) > 1 else aliases(target) - {"images"})
+        if not {"disabled", elsewhere[host]} & (aliases(target) if len(chosen) > 1 else aliases(target) - {"once"})
     ]
 
 
