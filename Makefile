@@ -7,6 +7,8 @@ bin := .venv/bin
 export PATH := $(CURDIR)/$(bin):$(PATH)
 # The checkout under its installed name first; the collections of the `ansible` package are found beside it.
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
+# Whatever the environment says: without bytecode each of hundreds of processes compiles all of Ansible by itself.
+export PYTHONDONTWRITEBYTECODE :=
 
 # For `make integration`: which hosts to run on.
 HOSTS ?= local ssh

@@ -10,29 +10,27 @@ import sys
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
 
-try:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-except ImportError as error:
-    x509, _missing = None, str(error)  # type: ignore[assignment]
-else:
-    _missing = ""
-
 # For no name at all, so that nobody takes it for the one that is asked for.
 _NAME = "placeholder.invalid"
 _DAYS = 3650
 
 
 def make() -> str:
-    """Key and certificate in PEM, in one text."""
-    if x509 is None:
+    """Key and certificate in PEM, in one text; raises FlatrunError where the library for it is missing.
+
+    That is big, and most runs need no placeholder.
+    """
+    try:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import NameOID
+    except ImportError as error:
         raise FlatrunError(
-            f"the library cryptography is missing for {sys.executable} ({_missing})",
+            f"the library cryptography is missing for {sys.executable} ({error})",
             "tls.placeholder",
             "Install python3-cryptography there, as role flatrun.infra.host does.",
-        )
+        ) from None
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _NAME)])
     begun = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None) - datetime.timedelta(days=1)
