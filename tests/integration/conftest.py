@@ -262,7 +262,8 @@ def stage(host: Host, images: dict[str, str]) -> Iterator[Stage]:
     for names, remove in zip(left, (("rm", "--force"), ("network", "rm"), ("volume", "rm"))):
         if names:
             host.run("docker", *remove, *names, check=False)
-    host.run("rm", "-rf", given.root)
+    # Beside it lies the time that a run is compared with.
+    host.run("rm", "-rf", given.root, f"{given.root}.stamp")
     if any(left):
         found = ", ".join(name for names in left for name in names)
         pytest.fail(f"left on {host.name}, and removed now: {found}", pytrace=False)
