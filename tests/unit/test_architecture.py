@@ -26,6 +26,7 @@ PURE = (
     "core/runner.py",
     "service/state.py",
     "service/settings.py",
+    "service/layout.py",
     "service/guards.py",
     "service/catalog.py",
     "service/nginx.py",
@@ -51,7 +52,7 @@ READS_CHECK_MODE = {"core/module.py", "core/runner.py"}
 SHOWN = {
     "core": {"*"},
     "host": {"*"},
-    "service": {"arguments", "catalog", "engine", "home", "nginx", "readiness", "settings", "state"},
+    "service": {"arguments", "catalog", "engine", "home", "layout", "nginx", "served"},
     "database": {"administrator", "connections"},
     "vhost": {"release", "serve"},
     "cert": set(),

@@ -23,7 +23,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connec
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.home import NEXT, Home
-from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import Layout
+from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
 
 _ADMINISTRATORS = {MYSQL: "root", MARIADB: "root", POSTGRESQL: "postgres", REDIS: DEFAULT_USER}
 _PORT = re.compile(r"(?:--port=|-p )(\d+)")

@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files
 from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, formats
-from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import Layout
+from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Data
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import OF_VHOSTS, Releases
 

@@ -20,6 +20,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service import setti
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, ServiceType
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.home import NEXT, Home
+from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import MANAGED, RUNNING_STATES, Infra, Service
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER, Container, Found, Image
 
@@ -36,7 +37,7 @@ class Observer:
 
     def __init__(self, spec: Infra, service: Service, engine: Engine) -> None:
         self.spec, self.service, self.engine = spec, service, engine
-        self.layout = wanted.Layout(spec.root_dir, service.container)
+        self.layout = Layout(spec.root_dir, service.container)
         self.home = Home(self.layout)
         self.kind = service.type
 

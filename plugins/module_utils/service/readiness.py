@@ -13,7 +13,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import U
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.database import administrator
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType
-from ansible_collections.flatrun.infra.plugins.module_utils.service.nginx import STATUS_PORT
+from ansible_collections.flatrun.infra.plugins.module_utils.service.served import served_release
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import DENIED
 
 Candidate = tuple[str, Secret]
@@ -45,18 +45,6 @@ def _http(address: str) -> Answer:
     except (OSError, http.client.HTTPException) as error:
         return Answer(False, words=f"no answer over HTTP ({error})")
     return Answer(bool(release), words="it does not tell its release", release=release)
-
-
-def served_release(
-    address: str, timeout: float = 3, port: int = STATUS_PORT, host: str = "flatrun.invalid", path: str = "/"
-) -> str:
-    """The release that the nginx at this address serves; raises OSError or HTTPException."""
-    connection = http.client.HTTPConnection(address, port, timeout=timeout)
-    try:
-        connection.request("GET", path, headers={"Host": host, "Connection": "close"})
-        return connection.getresponse().read(64).decode("ascii", "replace").strip()
-    finally:
-        connection.close()
 
 
 def _login(kind: ServiceType, address: str, port: int, user: str, candidates: Sequence[Candidate]) -> Answer:

@@ -7,46 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType
+from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Service
 
 CONFIGURATION = "configuration"
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where a container's folders lie on the host."""
-
-    root: str
-    container: str
-
-    @property
-    def home(self) -> str:
-        return f"{self.root}/{self.container}"
-
-    @property
-    def config(self) -> str:
-        return f"{self.home}/config"
-
-    @property
-    def secrets(self) -> str:
-        return f"{self.home}/secrets"
-
-    @property
-    def data(self) -> str:
-        return f"{self.home}/data"
-
-    @property
-    def releases(self) -> str:
-        return f"{self.home}/releases"
-
-    @property
-    def record(self) -> str:
-        return f"{self.home}/record.json"
 
 
 def shared_folders(kind: ServiceType, root: str) -> tuple[str, ...]:

@@ -14,9 +14,9 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import 
 from ansible_collections.flatrun.infra.plugins.module_utils.service import guards
 from ansible_collections.flatrun.infra.plugins.module_utils.service import spec as wanted
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType
+from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
 from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import (
     CONFIGURATION,
-    Layout,
     config_files,
     folders,
     settings,

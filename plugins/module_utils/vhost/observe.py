@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
-from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import Layout
+from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import syntax
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate import Certificate
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.external import External

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
-from ansible_collections.flatrun.infra.plugins.module_utils.service.readiness import served_release
+from ansible_collections.flatrun.infra.plugins.module_utils.service.served import served_release
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import processes
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.place import OURS
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import MAIN

@@ -10,6 +10,7 @@ from typing import Any
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.service import settings, spec
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG
+from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Service
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER
 from ansible_collections.flatrun.infra.tests.unit.service.universe import VOLUMES, Box, Server, Universe, origin
@@ -17,7 +18,7 @@ from ansible_collections.flatrun.infra.tests.unit.service.world import BOOTSTRAP
 
 ROOT = "/srv/flatrun"
 NAME = "svc"
-LAYOUT = settings.Layout(ROOT, NAME)
+LAYOUT = Layout(ROOT, NAME)
 GIVEN, OTHER = "gi'v\\en \"&% äpwd", "oth'er\\ \"&% üpwd"
 
 TYPES = ("nginx", "mysql", "redis", "certbot")

@@ -18,11 +18,12 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog impo
     image_series,
     series_of,
 )
+from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import parse
 from ansible_collections.flatrun.infra.tests.unit.service.cases import asked
 
 ROOT = Path(__file__).parents[3]
-LAYOUT = settings.Layout("/srv/flatrun", "shop")
+LAYOUT = Layout("/srv/flatrun", "shop")
 # What official images are given by others, and what no service here needs.
 NEVER_NEEDED = {
     "SYS_ADMIN",

@@ -18,6 +18,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Act
 from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Journal, Room
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, settings, spec, state
+from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
 from ansible_collections.flatrun.infra.plugins.module_utils.service.plan import anchor, plan
 from ansible_collections.flatrun.infra.plugins.module_utils.service.room import report
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Infra, Network, Service
@@ -91,7 +92,7 @@ class Eye:
 
     def __init__(self, universe: Universe, asked: Infra, service: Service) -> None:
         self.universe, self.spec, self.service, self.kind = universe, asked, service, service.type
-        self.layout = settings.Layout(asked.root_dir, service.container)
+        self.layout = Layout(asked.root_dir, service.container)
 
     def look(self) -> Found:
         service, boxes = self.service, self.universe.boxes
