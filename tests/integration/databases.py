@@ -30,9 +30,8 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.room import
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import connection
 from ansible_collections.flatrun.infra.plugins.module_utils.service.arguments import INFRA
 from ansible_collections.flatrun.infra.plugins.module_utils.service.room import ROOM as INFRA_ROOM
-from ansible_collections.flatrun.infra.tests.integration.faults import modules
 from ansible_collections.flatrun.infra.tests.integration.faults.lab import module_path
-from ansible_collections.flatrun.infra.tests.integration.faults.modules import ROOT
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import ROOT, Run, begin
 
 ENGINES = ("mysql", "mariadb", "postgresql")
 VERSIONS = tuple(os.environ.get("FLATRUN_TEST_VERSIONS", "").split())
@@ -159,9 +158,9 @@ class Server:
 
     # Processes
 
-    def start(self, reached: Mapping[str, Any], task: Mapping[str, Any]) -> modules.Run:
+    def start(self, reached: Mapping[str, Any], task: Mapping[str, Any]) -> Run:
         """Begin a run as a process of its own, as Ansible does, which can be killed."""
-        return modules.start("flatrun_db", {**reached, **task}, self.modules)
+        return begin("flatrun_db", {**reached, **task}, self.modules)
 
     # What it logged
 

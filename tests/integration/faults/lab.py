@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.flatrun.infra.tests.integration.faults import modules
-from ansible_collections.flatrun.infra.tests.integration.faults.modules import PATIENCE, ROOT, Result
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import PATIENCE, ROOT, Result, Run, begin
 
 SOCKET = "/var/run/docker.sock"
 PASSWORD = "Ca'nary\"\\ä%_ 1"
@@ -114,11 +113,11 @@ class Lab:
 
     def start(
         self, *services: Mapping[str, Any], check: bool = False, under: Sequence[str] = (), **options: Any
-    ) -> modules.Run:
+    ) -> Run:
         """Begin a run; ``under`` is what it is run by."""
         given = {"root_dir": self.root, "services": list(services), "wait_timeout": 90, **options}
         given.update(_ansible_check_mode=check, _ansible_diff=True)
-        return modules.start("flatrun_infra", given, self.modules, under)
+        return begin("flatrun_infra", given, self.modules, under)
 
     def run(
         self, *services: Mapping[str, Any], check: bool = False, under: Sequence[str] = (), **options: Any
