@@ -31,7 +31,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connec
 from ansible_collections.flatrun.infra.plugins.module_utils.service.arguments import INFRA
 from ansible_collections.flatrun.infra.plugins.module_utils.service.room import ROOM as INFRA_ROOM
 from ansible_collections.flatrun.infra.tests.integration.faults.lab import module_path
-from ansible_collections.flatrun.infra.tests.integration.faults.modules import ROOT, Run, begin
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import ROOT, Run, start
 
 ENGINES = ("mysql", "mariadb", "postgresql")
 VERSIONS = tuple(os.environ.get("FLATRUN_TEST_VERSIONS", "").split())
@@ -160,7 +160,7 @@ class Server:
 
     def start(self, reached: Mapping[str, Any], task: Mapping[str, Any]) -> Run:
         """Begin a run as a process of its own, as Ansible does, which can be killed."""
-        return begin("flatrun_db", {**reached, **task}, self.modules)
+        return start("flatrun_db", {**reached, **task}, self.modules)
 
     # What it logged
 

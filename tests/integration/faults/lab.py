@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.flatrun.infra.tests.integration.faults.modules import PATIENCE, ROOT, Result, Run, begin
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import PATIENCE, ROOT, Result, Run, start
 
 SOCKET = "/var/run/docker.sock"
 PASSWORD = "Ca'nary\"\\ä%_ 1"
@@ -117,7 +117,7 @@ class Lab:
         """Begin a run; ``under`` is what it is run by."""
         given = {"root_dir": self.root, "services": list(services), "wait_timeout": 90, **options}
         given.update(_ansible_check_mode=check, _ansible_diff=True)
-        return begin("flatrun_infra", given, self.modules, under)
+        return start("flatrun_infra", given, self.modules, under)
 
     def run(
         self, *services: Mapping[str, Any], check: bool = False, under: Sequence[str] = (), **options: Any

@@ -29,7 +29,7 @@ PYTHON = str(Path(os.environ.get("FLATRUN_TEST_PYTHON", "/usr/bin/python3")).abs
 PATIENCE = 200.0
 
 
-def begin(name: str, given: Mapping[str, Any], path: Path, under: Sequence[str] = ()) -> Run:
+def start(name: str, given: Mapping[str, Any], path: Path, under: Sequence[str] = ()) -> Run:
     """Begin a run of a module; ``path`` is where it finds what it imports, ``under`` what it is run by."""
     module = str(ROOT / "plugins" / "modules" / f"{name}.py")
     with tempfile.TemporaryFile() as arguments:
