@@ -7,8 +7,7 @@ A sample of the points is tried, spread over all of them. FLATRUN_TEST_POINTS sa
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -18,6 +17,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import W
 from ansible_collections.flatrun.infra.plugins.module_utils.database.arguments import DB
 from ansible_collections.flatrun.infra.plugins.module_utils.database.room import ROOM
 from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server, filled, steps
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import until
 from ansible_collections.flatrun.infra.tests.integration.wire import AFTER, BEFORE, SENT, Point, Wire, writes
 
 pytestmark = GROUP
@@ -176,13 +176,6 @@ def dropping(server: Server) -> dict[str, str]:
         " WHERE locktype = 'advisory' AND granted AND state = 'active'"
     )
     return {mode: query.split()[-1].strip('"') for mode, query in rows if query.startswith("DROP DATABASE")}
-
-
-def until(what: Callable[[], Any], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not come about in time"
-        time.sleep(0.05)
 
 
 def test_connection_broken_at_a_statement(server: Server, course: Course) -> None:

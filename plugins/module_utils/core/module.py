@@ -97,17 +97,18 @@ def _attempt(work: Callable[[], dict[str, Any]]) -> Any:
         )
 
 
-def _given(item: Any, options: Mapping[str, Any]) -> Any:
+def _given(item: Any, usual: Mapping[str, Any]) -> Any:
+    """An item without what was left out, or is as it would be then; ``usual`` are the defaults."""
     if not isinstance(item, dict):
         return item
-    usual = {name: option.get("default") for name, option in options.items()}
     return {name: value for name, value in item.items() if value is not None and value != usual.get(name)}
 
 
 def _redacted(params: Any, options: Mapping[str, Any]) -> Any:
     """A copy without secrets; of items without what was left out, since Ansible takes long over thousands of them."""
     if isinstance(params, list):
-        return [_given(_redacted(entry, options), options) for entry in params]
+        usual = {name: option.get("default") for name, option in options.items()}
+        return [_given(_redacted(entry, options), usual) for entry in params]
     if not isinstance(params, dict):
         return params
     copy = dict(params)

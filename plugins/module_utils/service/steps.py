@@ -24,7 +24,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.settings imp
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Infra, Service
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import DENIED, WANTED, Container, Found
 
-_SETTLED = ("running", "exited", "created", "paused")
+_SETTLED = ("exited", "created", "paused")
 
 
 @dataclass(frozen=True)

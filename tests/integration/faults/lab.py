@@ -9,7 +9,8 @@ import secrets
 import socket
 import stat
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,14 @@ def inspect(name: str) -> dict[str, Any]:
     found = docker("container", "inspect", name, check=False).splitlines()
     text = "\n".join(found)
     return dict(json.loads(text)[0]) if text.startswith("[\n    {") else {}
+
+
+def until(what: Callable[[], Any], seconds: float = 60) -> None:
+    """Wait for it to come true; fails where it doesn't in this time."""
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it did not come about in time"
+        time.sleep(0.2)
 
 
 def free_port() -> int:

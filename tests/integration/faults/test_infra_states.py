@@ -6,12 +6,10 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ansible_collections.flatrun.infra.tests.integration.faults.lab import PASSWORD, Lab, docker, inspect
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import PASSWORD, Lab, docker, inspect, until
 
 KINDS = ("redis", "mysql", "nginx", "certbot")
 
@@ -21,13 +19,6 @@ def services(lab: Lab) -> None:
     lab.settle(*(lab.item(kind) for kind in KINDS))
     lab.plant("redis")
     lab.plant("mysql")
-
-
-def until(what: Callable[[], Any], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not come about in time"
-        time.sleep(0.2)
 
 
 def healthy(name: str) -> bool:
