@@ -41,6 +41,21 @@ server {
     return 200 theirs;
 }
 """
+# Prints the configuration with a warning in the middle of the heading of its second file.
+WARNING = """#!/bin/sh
+[ "$1" = -T ] || exec /usr/sbin/nginx "$@"
+/usr/sbin/nginx "$@" 2>/dev/null | while IFS= read -r line; do
+    case $line in
+        "# configuration file /etc/nginx/mime.types:")
+            printf '# configuration file '
+            sleep 0.1
+            echo "nginx: [warn] something" >&2
+            sleep 0.1
+            line=${line#"# configuration file "} ;;
+    esac
+    printf '%s\\n' "$line"
+done
+"""
 
 
 class Guest(Site):
@@ -211,6 +226,22 @@ def test_killed_at_each_file_operation_something_whole_is_served(site: Guest, tm
         assert site.ask("mine.example.com").body == "theirs"
         site.settle(wish(target))
         former = target
+
+
+def test_what_nginx_warns_of_does_not_get_into_its_files(site: Guest) -> None:
+    """An engine mixes the two streams of a command where it likes: here, in the middle of a heading."""
+    site.settle({"name": "warned.example.com", "redirect": {"to": "https://one.example.com"}})
+    put = "cat > /usr/local/sbin/nginx; chmod +x /usr/local/sbin/nginx"
+    inside = ["docker", "exec", "--interactive", site.name, "sh", "-c", put]
+    subprocess.run(inside, input=WARNING.encode(), check=True)
+    try:
+        assert "# configuration file nginx: [warn]" in docker("exec", site.name, "sh", "-c", "nginx -T 2>&1")
+        site.settle({"name": "warned.example.com", "redirect": {"to": "https://two.example.com"}})
+        taken = {"name": "x.example.com", "domains": ["mine.example.com"], "upstream": "x"}
+        site.run(taken).refused("/etc/nginx/sites/mine.conf:4")
+    finally:
+        docker("exec", site.name, "rm", "/usr/local/sbin/nginx")
+    site.until("warned.example.com", 301)
 
 
 def test_the_block_routes_apps_through_it(

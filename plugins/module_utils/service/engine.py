@@ -140,9 +140,12 @@ class Engine:
         raw = self.find("logs", container, tail=lines, stdout=True, stderr=True) or b""
         return " | ".join(line.strip() for line in raw.decode("utf-8", "replace").splitlines() if line.strip())
 
-    def run(self, container: str, command: list[str]) -> tuple[int, str]:
-        """A command inside the container: its code and what it wrote."""
-        made = self.ask("exec_create", container, command)
+    def run(self, container: str, command: list[str], errors: bool = True) -> tuple[int, str]:
+        """A command inside the container: its code and what it wrote, without what went to standard error if asked.
+
+        The engine mixes both as they come, in the middle of a line too: what is to be parsed is asked for alone.
+        """
+        made = self.ask("exec_create", container, command, stderr=errors)
         output = self.ask("exec_start", made["Id"])
         return self.ask("exec_inspect", made["Id"])["ExitCode"], output.decode("utf-8", "replace").strip()
 

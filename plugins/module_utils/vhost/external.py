@@ -92,8 +92,8 @@ class External:
         source = max(over, key=len, default="")
         return (mounts[source].rstrip("/") + path[len(source.rstrip("/")) :]) if source else ""
 
-    def _run(self, *arguments: str) -> tuple[int, str]:
-        return self.engine.run(self.container, [self.started[0], *arguments])
+    def _run(self, *arguments: str, errors: bool = True) -> str:
+        return self.engine.run(self.container, [self.started[0], *arguments], errors)[1]
 
     def _option(self, name: str) -> str:
         """What the server was started with."""
@@ -101,16 +101,16 @@ class External:
         return next((value for word, value in pairs if word == name), "")
 
     def _main(self) -> str:
-        found = self._option("-c") or next(iter(_CONF_PATH.findall(self._run("-V")[1])), "/etc/nginx/nginx.conf")
+        found = self._option("-c") or next(iter(_CONF_PATH.findall(self._run("-V"))), "/etc/nginx/nginx.conf")
         return found if found.startswith("/") else f"{self._option('-p').rstrip('/')}/{found}"
 
     @property
     def version(self) -> str:
-        return self._run("-v")[1].rpartition("/")[2]
+        return self._run("-v").rpartition("/")[2]
 
     def tree(self) -> Files:
         """Its files: those that nginx itself lists if it takes them, else those that are asked for."""
-        known = dumped(self._run("-T", "-c", self.main)[1])
+        known = dumped(self._run("-T", "-c", self.main, errors=False))
         names = {f"{self.inside}/{name}" for name in (*files.names(self.guest.config_path), ENTRY)}
         prefix = self.main.rpartition("/")[0] + "/"
         return Files(prefix, known, names, lambda path: self.engine.read(self.container, path))

@@ -102,6 +102,6 @@ def _answering(engine: Engine, container: str, summaries: Iterable[Summary]) -> 
     asked = [address for address in wanted if _ADDRESS.fullmatch(address)]
     found: set[str] = set()
     for start in range(0, len(asked), _AT_ONCE):
-        _code, said = engine.run(container, ["sh", "-c", _PROBE, "probe", *asked[start : start + _AT_ONCE]])
+        _code, said = engine.run(container, ["sh", "-c", _PROBE, "probe", *asked[start : start + _AT_ONCE]], False)
         found.update(said.split())
     return frozenset(found)
