@@ -43,8 +43,8 @@ options:
         (C(*) or C(*.conf)) its configuration includes in C(http).
       - "What this module writes there: a file C(zz-flatrun.conf), and a folder C(.flatrun) with the releases. All other
         files there are never touched."
-      - The container has to run, and is never started or stopped. To be used by O(vhosts[].tls), it has
-        C(<root_dir>/certificates) mounted anywhere, and for challenges C(<root_dir>/acme).
+      - The container has to run, and is never started or stopped. For challenges it has C(<root_dir>/acme) mounted
+        anywhere.
     type: path
     version_added: 0.1.0
   reload_command:
@@ -521,6 +521,8 @@ options:
               - Name of a certificate, which is C(<root_dir>/certificates/<name>/fullchain.pem) with C(privkey.pem)
                 beside it. Or a mapping of C(fullchain) and C(privkey), two paths in nginx' container.
               - "It is checked before: that both exist and fit each other, are in date, and cover the names."
+              - nginx reads a copy of it, so whoever removes it takes no site down. One that was renewed is served from
+                the next run on that lists the vhost.
             type: raw
             required: true
             version_added: 0.1.0

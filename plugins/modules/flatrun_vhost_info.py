@@ -94,7 +94,8 @@ vhosts:
           answers: true
     certificate:
       description:
-        - Its certificate, null without TLS. C(problem) says why it won't do, and is empty if it does.
+        - Its certificate as it is served, null without TLS. C(fullchain) is the one that was asked for.
+        - C(problem) says why it won't do, or that another one is there and not served yet; it is empty if all is well.
       type: dict
       sample:
         fullchain: /etc/flatrun/certificates/blog.example.com/fullchain.pem

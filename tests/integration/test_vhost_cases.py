@@ -7,6 +7,7 @@ import os
 import resource
 import socket
 import ssl
+import stat
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.flatrun.infra.tests.integration.faults.lab import Lab, docker, module_path
-from ansible_collections.flatrun.infra.tests.integration.test_vhost_nginx import Site, backend, certificate, secure
+from ansible_collections.flatrun.infra.tests.integration.test_vhost_nginx import (
+    Site,
+    backend,
+    certificate,
+    secure,
+    served_certificate,
+)
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
@@ -84,17 +91,54 @@ def test_an_expired_certificate_keeps_out_what_is_new_and_takes_down_nothing(sit
     site.run({**tls, "name": "x", "domains": ["x.example.com"]}).refused("it expired")
 
 
-def test_a_certificate_that_somebody_removed_is_named_and_takes_down_nothing(site: Site) -> None:
+def copies(site: Site) -> list[str]:
+    return sorted(path.name.partition(".")[0] for path in (site.folder / "releases" / "certificates").iterdir())
+
+
+def test_a_certificate_that_somebody_removed_takes_down_nothing(site: Site) -> None:
     folder = certificate(site.lab, "gone", "gone.example.com")
     tls = {"name": "gone.example.com", "redirect": {"to": "https://x.example.com"}, "tls": {"certificate": "gone"}}
     site.settle(tls, A)
     subprocess.run(["rm", "-rf", str(folder)], check=True)
-    before = site.current()
-    site.run(B).refused("gone.example.com", "fullchain.pem")
-    assert site.current() == before
+    site.settle(B)
+    docker("restart", "--time", "1", site.name)
+    site.until("a.example.com", 301)
     assert secure(site, "gone.example.com", "/")[0] == 301
-    assert site.ask("a.example.com").status == 301
-    site.settle({"name": "gone.example.com", "state": "absent"}, B)
+    assert not site.run(tls).good().changed
+    site.run({**tls, "body_size": "1m"}).refused("vhosts[0].tls.certificate", "does not exist")
+    site.settle({"name": "gone.example.com", "state": "absent"}, B, keep_releases=2)
+    site.settle(A, keep_releases=2)
+    site.settle({**A, "redirect": {"to": "https://other.example.com"}}, keep_releases=2)
+    assert "gone" not in copies(site)
+
+
+def test_a_certificate_that_was_renewed_is_served_from_the_next_run_on(site: Site) -> None:
+    folder = certificate(site.lab, "new", "new.example.com")
+    tls = {"name": "new.example.com", "redirect": {"to": "https://x.example.com"}, "tls": {"certificate": "new"}}
+    site.settle(tls, A)
+    former = (folder / "fullchain.pem").read_text()
+    assert served_certificate(site, "new.example.com") == former
+    key = next((site.folder / "releases" / "certificates").glob("new.*/privkey.pem"))
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    # Half written: the chain is a new one, and the key still the old one's.
+    other = certificate(site.lab, "other", "new.example.com")
+    whole = (other / "fullchain.pem").read_text()
+    (folder / "fullchain.pem").write_text(whole)
+    site.settle(A, B)
+    docker("restart", "--time", "1", site.name)
+    site.until("a.example.com", 301)
+    assert served_certificate(site, "new.example.com") == former
+    (folder / "privkey.pem").write_text((other / "privkey.pem").read_text())
+    done = site.settle(tls)
+    assert done.said["vhosts"][0]["actions"] == [
+        {"action": "certify", "target": "certificate of vhost new.example.com", "reason": "another one is there"}
+    ]
+    assert served_certificate(site, "new.example.com") == whole
+    # A way back is none to a former certificate.
+    site.settle({**tls, "body_size": "2m"})
+    site.run(state="rolled_back").good()
+    assert served_certificate(site, "new.example.com") == whole
+    site.settle({"name": "new.example.com", "state": "absent"}, A)
 
 
 def test_after_the_last_vhost_unknown_hosts_get_nothing(site: Site) -> None:

@@ -273,6 +273,16 @@ def secure(site: Site, host: str, path: str, **headers: str) -> tuple[int, dict[
         return found.status, {name.lower(): value for name, value in found.getheaders()}
 
 
+def served_certificate(site: Site, host: str) -> str:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", site.tls_port), 15) as plain,
+        context.wrap_socket(plain, server_hostname=host) as line,
+    ):
+        return ssl.DER_cert_to_PEM_cert(line.getpeercert(True) or b"")
+
+
 def test_certificates_are_looked_at_before(newest: Site) -> None:
     tls = {"name": "c.example.com", "upstream": "192.0.2.1:1", "tls": {"certificate": "c"}}
     newest.run(tls).refused("vhosts[0].tls.certificate", "does not exist")

@@ -33,7 +33,13 @@ from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.events import QuicEvent
 from ansible_collections.flatrun.infra.tests.integration.faults.lab import Lab, docker, inspect, module_path
-from ansible_collections.flatrun.infra.tests.integration.test_vhost_nginx import Answer, Site, backend, certificate
+from ansible_collections.flatrun.infra.tests.integration.test_vhost_nginx import (
+    Answer,
+    Site,
+    backend,
+    certificate,
+    served_certificate,
+)
 
 PASSWORD = 'it\'s a "secret"'
 # The same, by crypt(3).
@@ -414,16 +420,6 @@ def test_http_1_and_2(site: Wire) -> None:
     assert site.ask(HOST).status == 200
     found = site.ask("redirect.example.com", "/a?b")
     assert (found.status, found.headers["location"]) == (307, "https://redirect.example.com/a?b")
-
-
-def served_certificate(site: Wire, host: str) -> str:
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with (
-        socket.create_connection(("127.0.0.1", site.tls_port), 15) as plain,
-        context.wrap_socket(plain, server_hostname=host) as line,
-    ):
-        return ssl.DER_cert_to_PEM_cert(line.getpeercert(True) or b"")
 
 
 def test_a_placeholder_answers_until_the_certificate_is_there(site: Wire) -> None:

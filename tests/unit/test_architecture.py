@@ -30,6 +30,8 @@ PURE = (
     "service/guards.py",
     "service/catalog.py",
     "service/nginx.py",
+    "vhost/pairs.py",
+    "vhost/summary.py",
     "*/spec*.py",
     "*/plan*.py",
     "*/render*.py",

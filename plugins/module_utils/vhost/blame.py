@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Callable
 
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.place import OURS, Place
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import needed, summary_of
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import needed
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.shared import parts_of, render_shared
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import SHARED
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.summary import summary_of
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version
 
 Texts = Mapping[str, str]

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.pairs import Pair
+
 _DAY = 86400
 
 
@@ -20,6 +22,7 @@ class Certificate:
     not_after: float = 0.0
     names: tuple[str, ...] = ()
     missing: bool = False
+    pair: Pair | None = None
 
     def days_left(self, now: float) -> int:
         return int((self.not_after - now) // _DAY)

@@ -51,7 +51,6 @@ class External:
         self.place = Place(
             f"{self.inside}/{FOLDER}/{CURRENT}",
             self._mounted(f"{root_dir}/acme") or Place.acme,
-            self._mounted(f"{root_dir}/certificates") or Place.certificates,
             nameservers(engine.read(self.container, "/etc/resolv.conf")),
             False,
         )

@@ -11,9 +11,10 @@ from dataclasses import replace
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate import objection
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.domains import spelled_out
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import summary_of
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.pairs import COPIES, folder_of
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import Vhost, Vhosts
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import State
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.summary import copy_in, summary_of
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import PLACEHOLDER
 
 
@@ -60,10 +61,21 @@ class Holders:
                 )
 
 
+def with_copy(vhost: Vhost, state: State) -> Vhost:
+    """The vhost with the copy that its certificate is read from; the one it has, where the certificate won't do."""
+    found = state.certificates.get(vhost.tls.certificate) if vhost.tls else None
+    if not (vhost.tls and found):
+        return vhost
+    copy = copy_in(state.files.texts.get(f"{vhost.name}.conf", ""), vhost.tls.source)
+    if found.pair and not (copy and objection(found, vhost.server_names, state.now)):
+        copy = f"{state.place.folder}/{COPIES}/{folder_of(vhost.tls.name, found.pair)}"
+    return replace(vhost, tls=replace(vhost.tls, copy=copy))
+
+
 def with_placeholder(vhost: Vhost, state: State) -> Vhost:
     """The vhost as it is to be until its certificate is there, if that is asked for."""
     found = state.certificates.get(vhost.tls.certificate) if vhost.tls and vhost.tls.placeholder else None
-    if not (vhost.tls and found and found.missing):
+    if not (vhost.tls and found and found.missing and not vhost.tls.copy):
         return vhost
     return replace(vhost, tls=vhost.tls.until_it_is_there(f"{state.place.folder}/{PLACEHOLDER}"))
 

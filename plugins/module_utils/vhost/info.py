@@ -11,11 +11,11 @@ from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate import Certificate, objection
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate import objection
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.observe import Observer
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import summary_of
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import parse_guest
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import State
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.summary import summary_of
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import PLACEHOLDER
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.upstream import dotted
 
@@ -38,6 +38,7 @@ wait
 _ADDRESS = re.compile(r"(?:unix:/[A-Za-z0-9_./-]+|[A-Za-z0-9_.\[\]:-]+:\d+)")
 _AT_ONCE = 64
 _UNTIL = "it is the self-signed placeholder, until the certificate is there"
+_NEWER = "another one is there, which is served from the next run of flatrun_vhost for this vhost on"
 
 
 def answer(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,7 +53,8 @@ def answer(params: Mapping[str, Any]) -> dict[str, Any]:
         chosen = {name: summary_of(text) for name, text in sorted(first.files.vhosts.items())}
         if params["vhosts"]:
             chosen = {name: summary for name, summary in chosen.items() if name in params["vhosts"]}
-        pairs = {pair["fullchain"]: pair["privkey"] for pair in (s.get("certificate") for s in chosen.values()) if pair}
+        read = [each.get(key) for each in chosen.values() for key in ("certificate", "source")]
+        pairs = {pair["fullchain"]: pair["privkey"] for pair in read if pair}
         state = observer.look(pairs) if pairs else first
         answering = _answering(engine, container, chosen.values()) if params["probe"] and state.running else None
         switched = observer.releases.switched_at() if state.release else 0
@@ -73,8 +75,6 @@ def answer(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _told(name: str, summary: Summary, state: State, answering: frozenset[str] | None) -> dict[str, Any]:
-    pair = summary.get("certificate")
-    found = state.certificates.get(pair["fullchain"]) if pair else None
     return {
         "name": name,
         "server_names": summary.get("server_names", []),
@@ -82,18 +82,25 @@ def _told(name: str, summary: Summary, state: State, answering: frozenset[str] |
             {"address": address, "answers": None if answering is None else address in answering}
             for address in summary.get("upstreams", ())
         ],
-        "certificate": _certificate(pair["fullchain"], found, summary, state.now) if pair and found else None,
+        "certificate": _certificate(summary, state) if summary.get("certificate") else None,
         # Somebody else wrote its first line, so what is told of it may be nothing.
         "edited": not summary,
     }
 
 
-def _certificate(path: str, found: Certificate, summary: Summary, now: float) -> dict[str, Any]:
+def _certificate(summary: Summary, state: State) -> dict[str, Any]:
+    """That of the copy which is served, and what there is to say of the one that it was made of."""
+    path = summary["certificate"]["fullchain"]
+    found = state.certificates[path]
+    problem = _UNTIL if path.endswith(PLACEHOLDER) else objection(found, summary.get("server_names", ()), state.now)
+    source = state.certificates.get(summary["source"]["fullchain"]) if summary.get("source") else None
+    if source and not problem:
+        problem = source.problem or ("" if source.pair == found.pair else _NEWER)
     return {
-        "fullchain": path,
-        "days_left": None if found.problem else found.days_left(now),
+        "fullchain": (summary.get("source") or summary["certificate"])["fullchain"],
+        "days_left": None if found.problem else found.days_left(state.now),
         "names": list(found.names),
-        "problem": _UNTIL if path.endswith(PLACEHOLDER) else objection(found, summary.get("server_names", ()), now),
+        "problem": problem,
     }
 
 

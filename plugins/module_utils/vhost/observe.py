@@ -11,16 +11,18 @@ from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files
+from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CERTIFICATES
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost import syntax
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost import copies, syntax
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate import Certificate
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.external import External
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.own import Own
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.pair import read_pair
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.pair import read_inside, read_pair
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import OF_VHOSTS, Releases
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import Guest
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import FOLDER, Files, Foreign, State
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.summary import with_certificates_of
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import PLACEHOLDER
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version, version_of
 
@@ -72,13 +74,12 @@ class Observer:
             served=self.nginx.served(raw) if status == "running" else "",
             files=found,
             foreign=tuple(self._foreign(release)),
-            certificates={
-                chain: self._certificate(raw, place.path(chain), place.path(key)) for chain, key in pairs.items()
-            },
+            certificates={chain: self._certificate(raw, chain, key) for chain, key in pairs.items()},
             now=self.now,
             former=self._former(release, found) if former else None,
             place=place,
             signed=files.exists(f"{self.releases.path}/{PLACEHOLDER}"),
+            copies=copies.present(self.releases.path),
         )
 
     def _root_of(self, raw: Mapping[str, Any]) -> str:
@@ -112,8 +113,12 @@ class Observer:
         return Files(texts, {name: text for name, text in found.items() if not name.startswith(FOLDER)})
 
     def _former(self, release: str, present: Files) -> Files | None:
-        earlier = (self._files(name) for name in self.releases.before(release))
-        return next((found for found in earlier if found != present), None)
+        for name in self.releases.before(release):
+            found = self._files(name)
+            texts = with_certificates_of(present.texts, found.texts)
+            if (texts, found.extras) != (present.texts, present.extras):
+                return Files(texts, found.extras)
+        return None
 
     def _foreign(self, release: str) -> Iterator[Foreign]:
         """The names in files of the user's own."""
@@ -129,8 +134,12 @@ class Observer:
             yield from (_foreign(each, f"config_files {name.partition('/')[2]}") for each in syntax.server_names(text))
 
     def _certificate(self, raw: Mapping[str, Any], chain: str, key: str) -> Certificate:
+        """By name it is found without the container; a pair of files may lie in a mount, or in the container alone."""
         mounts = {mount["Destination"]: mount.get("Source", "") for mount in raw.get("Mounts") or ()}
-        return read_pair(_outside(mounts, chain), _outside(mounts, key))
+        outside = [_outside({**mounts, CERTIFICATES: f"{self.root}/certificates"}, path) for path in (chain, key)]
+        if all(outside):
+            return read_pair(*outside)
+        return read_inside(chain, key, lambda path: self.engine.read(self.container, path))
 
 
 def _foreign(named: syntax.Named, file: str) -> Foreign:
@@ -138,9 +147,9 @@ def _foreign(named: syntax.Named, file: str) -> Foreign:
 
 
 def _outside(mounts: Mapping[str, str], path: str) -> str:
-    """A path in the container, as the host has it."""
+    """A path in the container, as the host has it; empty where it doesn't."""
     under = [target for target in mounts if path.startswith(target.rstrip("/") + "/")]
     if not under:
-        return path
+        return ""
     target = max(under, key=len)
     return mounts[target] + path[len(target.rstrip("/")) :]

@@ -8,9 +8,14 @@ from __future__ import annotations
 import ipaddress
 import os
 import ssl
+import tempfile
 from contextlib import suppress
+from dataclasses import replace
+from typing import Callable
 
+from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate import Certificate
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.pairs import CHAIN, KEY, Pair
 
 
 def read_pair(fullchain: str, privkey: str) -> Certificate:
@@ -19,6 +24,7 @@ def read_pair(fullchain: str, privkey: str) -> Certificate:
             return Certificate(f"{path} does not exist", missing=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
+        pair = Pair(_text(fullchain), Secret(_text(privkey)), os.stat(privkey).st_uid)
         context.load_cert_chain(fullchain, privkey, password="")
     except ssl.SSLError as error:
         if "MISMATCH" in str(error):
@@ -34,7 +40,30 @@ def read_pair(fullchain: str, privkey: str) -> Certificate:
         names=tuple(
             _name(kind, value) for kind, value in told.get("subjectAltName", ()) if kind in ("DNS", "IP Address")
         ),
+        pair=pair,
     )
+
+
+def read_inside(fullchain: str, privkey: str, read: Callable[[str], str]) -> Certificate:
+    """The same for files that only a container has, which ``read`` reads."""
+    given = {CHAIN: fullchain, KEY: privkey}
+    with tempfile.TemporaryDirectory(prefix="flatrun-") as folder:
+        for name, path in given.items():
+            text = read(path)
+            if not text:
+                return Certificate(f"{path} does not exist in the container", missing=True)
+            with open(f"{folder}/{name}", "w", encoding="utf-8") as file:
+                file.write(text)
+        found = read_pair(f"{folder}/{CHAIN}", f"{folder}/{KEY}")
+        problem = found.problem
+        for name, path in given.items():
+            problem = problem.replace(f"{folder}/{name}", path)
+    return replace(found, problem=problem)
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return file.read()
 
 
 def _name(kind: str, value: str) -> str:

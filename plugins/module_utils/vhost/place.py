@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ACME, CERTIFICATES
+from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ACME
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tree import Directive, block, line, quote, text
 
 FOLDER = ".flatrun"
@@ -27,7 +27,6 @@ class Place:
 
     current: str = "/etc/nginx/current"
     acme: str = ACME
-    certificates: str = CERTIFICATES
     resolver: tuple[str, ...] = ()
     own: bool = True
 
@@ -35,11 +34,6 @@ class Place:
     def folder(self) -> str:
         """Where all releases are."""
         return self.current.rpartition("/")[0]
-
-    def path(self, given: str) -> str:
-        """A path below the folder of certificates, where this container has it."""
-        inside = given.startswith(f"{CERTIFICATES}/")
-        return self.certificates + given[len(CERTIFICATES) :] if inside else given
 
     def names(self) -> list[Directive]:
         """How names are looked up, where the main file isn't ours."""

@@ -14,16 +14,13 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Act
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import SECRET
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import guards
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.htpasswd import PasswordFile, resolve
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.pairs import Pair, folder_of
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.place import OURS, Place
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import (
-    Rendered,
-    needed,
-    render,
-    summary_of,
-)
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import Rendered, needed, render
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.shared import parts_of, render_shared
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import ABSENT, FAIL, ROLLED_BACK, Vhost, Vhosts
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import SHARED, Files, State, owner_of
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.summary import shown, summary_of
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import PLACEHOLDER
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version
 
@@ -39,6 +36,8 @@ class Order:
 
     texts: Mapping[str, str]
     extras: Mapping[str, Content]
+    # The certificates that the texts read copies of, by the copies' folders.
+    pairs: Mapping[str, Pair] = field(default_factory=dict)
     version: Version = _ASSUMED
     place: Place = OURS
     places: Mapping[str, str] = field(default_factory=dict)
@@ -58,8 +57,16 @@ def plan(spec: Vhosts, state: State) -> Plan:
     held_back = [
         Action("quarantine", f"vhost {name}", str(error), name, detail=order) for name, error in order.rejected.items()
     ]
-    if (order.texts, order.extras) != (state.files.texts, state.files.extras) or _unsigned(state, order):
-        reason = "the former vhosts are asked for" if spec.state == ROLLED_BACK else "its vhosts change"
+    is_other = (order.texts, order.extras) != (state.files.texts, state.files.extras)
+    if is_other or _unsigned(state, order) or not state.copies.issuperset(order.pairs):
+        back = spec.state == ROLLED_BACK
+        reason = (
+            "the former vhosts are asked for"
+            if back
+            else "its vhosts change"
+            if is_other
+            else "a certificate is missing"
+        )
         actions.append(Action("release", target, reason, detail=order))
     elif state.running and not state.live:
         served = f"release {state.served}" if state.served else "nothing that tells its release"
@@ -104,7 +111,18 @@ def _wanted(spec: Vhosts, state: State) -> Order:
     if files:
         files[SHARED] = render_shared(parts, version, state.place)
     places = {vhost.name: vhost.where for vhost in spec.vhosts}
-    return Order(files, extras, version, state.place, places, rejected)
+    return Order(files, extras, _pairs(spec, state, rendered), version, state.place, places, rejected)
+
+
+def _pairs(spec: Vhosts, state: State, rendered: Mapping[str, Rendered]) -> dict[str, Pair]:
+    """The certificates that copies are to be there of, by the copies' folders."""
+    pairs: dict[str, Pair] = {}
+    for vhost in spec.vhosts:
+        tls = guards.with_copy(vhost, state).tls if vhost.name in rendered else None
+        found = state.certificates.get(tls.certificate) if tls else None
+        if tls and found and found.pair and tls.copy.endswith(f"/{folder_of(tls.name, found.pair)}"):
+            pairs[folder_of(tls.name, found.pair)] = found.pair
+    return pairs
 
 
 def _unsigned(state: State, order: Order) -> bool:
@@ -136,7 +154,7 @@ def _checked(vhost: Vhost, state: State, version: Version, holders: guards.Holde
     if vhost.error:
         raise vhost.error
     holders.require_free(vhost)
-    vhost = guards.with_placeholder(vhost, state)
+    vhost = guards.with_placeholder(guards.with_copy(vhost, state), state)
     rendered = render(vhost, version, state.place)
     # An expired certificate is no reason to refuse a vhost that stays as it is.
     if rendered.text != state.files.texts.get(f"{vhost.name}.conf"):
@@ -150,9 +168,14 @@ def _differences(spec: Vhosts, state: State, order: Order) -> Iterator[Action]:
     there, wanted = before.vhosts, after.vhosts
     for name in [*listed, *sorted({*there, *wanted} - set(listed))]:
         old, new = there.get(name), wanted.get(name)
-        if old != new:
+        if old == new:
+            continue
+        if shown(old) == shown(new):
+            known = (f"{SECRET} former", f"{SECRET} new")
+            yield Action("certify", f"certificate of vhost {name}", "another one is there", name, *known)
+        else:
             verb, reason = _told(old, new, name in listed or spec.state == ROLLED_BACK)
-            yield Action(verb, f"vhost {name}", reason, name, old, new)
+            yield Action(verb, f"vhost {name}", reason, name, shown(old), shown(new))
     yield from _extras(state, order)
     if _unsigned(state, order):
         yield Action(

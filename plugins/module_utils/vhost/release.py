@@ -20,6 +20,7 @@ from typing import Callable
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files
 from ansible_collections.flatrun.infra.plugins.module_utils.service.nginx import status_server
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost import copies
 
 CURRENT = "current"
 MAIN = "nginx.conf"
@@ -146,6 +147,7 @@ class Releases:
         for name in self.names():
             if name not in older[-keep:]:
                 self.discard(name)
+        copies.forget(self.path, self.names())
 
     def names(self) -> list[str]:
         return [name for name in files.names(self.path) if name.isdigit()]

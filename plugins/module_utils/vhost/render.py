@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -29,11 +28,11 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render_locatio
     said,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import Location, Vhost
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.summary import headed, summary_of
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import Tls
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tree import Directive, block, line
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version
 
-_MARK = "# flatrun.infra "
 # Beside a text, who may enter: what becomes of that depends on the passwords that are there already.
 Extra = Union[str, BasicAuth]
 
@@ -45,16 +44,6 @@ class Rendered:
     text: str
     parts: Mapping[str, str]
     extras: Mapping[str, Extra]
-
-
-def summary_of(content: str) -> dict[str, Any]:
-    """What the first line of a vhost's file tells of it; empty where somebody changed that line."""
-    first = content.split("\n", 1)[0]
-    try:
-        found = json.loads(first[len(_MARK) :]) if first.startswith(_MARK) else {}
-    except ValueError:
-        found = {}
-    return found if isinstance(found, dict) else {}
 
 
 def needed(texts: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
@@ -75,10 +64,10 @@ def render(vhost: Vhost, version: Version, place: Place = OURS) -> Rendered:
         "needs": sorted(pen.location.parts),
     }
     if vhost.tls:
-        pair = (place.path(vhost.tls.certificate), place.path(vhost.tls.key))
-        summary["certificate"] = dict(zip(("fullchain", "privkey"), pair))
-    head = _MARK + json.dumps(summary, sort_keys=True) + "\n"
-    return Rendered(head + tree.text(servers), pen.location.parts, pen.location.extras)
+        summary["certificate"] = vhost.tls.files
+        if vhost.tls.copy:
+            summary["source"] = vhost.tls.source
+    return Rendered(headed(summary, tree.text(servers)), pen.location.parts, pen.location.extras)
 
 
 class _Pen:
@@ -117,7 +106,7 @@ class _Pen:
         yield from tls.listeners(wanted, self.version)
         yield from self._proxied(shared.PROXIED_TLS, "ssl")
         yield line("server_name", *self.vhost.server_names)
-        yield from tls.settings(wanted, self.place)
+        yield from tls.settings(wanted)
         yield from self._site(tuple(tls.headers(wanted)))
 
     def _proxied(self, port: int, *words: str) -> Iterator[Directive]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import J
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import generate
 from ansible_collections.flatrun.infra.plugins.module_utils.host.lock import locked
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost import copies
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import plan as planning
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.blame import culprit, mentioned, without
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.guards import quarantined
@@ -23,10 +24,10 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost.observe import
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.placeholder import make
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.plan import Content, Order
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import AUTH, OF_VHOSTS
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import summary_of
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.serve import Nginx, Rejected
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import FAIL, ROLLED_BACK, Vhosts, parse
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import FOLDER, State, owner_of
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.summary import summary_of
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import PLACEHOLDER
 
 _SALT = 16
@@ -60,11 +61,12 @@ class Site:
         order: Order = last.detail
         if last.verb == "reload":
             nginx.again(self.seen.release)
-        elif any(action.verb == "sign" for action in plan.actions):
-            with here.releases.beside(PLACEHOLDER, make(), here.nginx.account()):
-                order = self._release(nginx, order)
         else:
-            order = self._release(nginx, order)
+            with ExitStack() as beside:
+                if any(action.verb == "sign" for action in plan.actions):
+                    beside.enter_context(here.releases.beside(PLACEHOLDER, make(), here.nginx.account()))
+                beside.enter_context(copies.kept(here.releases.path, order.pairs))
+                order = self._release(nginx, order)
         for action in plan.actions:
             if action.item not in order.rejected:
                 done(action)

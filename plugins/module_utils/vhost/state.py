@@ -48,7 +48,8 @@ class State:
     What somebody else runs and doesn't run now can't be looked into: then only ``found`` has its status.
 
     ``certificates`` are those of the vhosts that are asked for, by the path of their chain. ``former`` is what an
-    earlier release had, where a way back is asked for. ``signed``: there is a placeholder for certificates.
+    earlier release had, where a way back is asked for. ``signed``: there is a placeholder for certificates. ``copies``
+    are the folders with those of them that nginx reads.
     """
 
     status: str = ""
@@ -62,6 +63,7 @@ class State:
     former: Files | None = None
     place: Place = OURS
     signed: bool = False
+    copies: frozenset[str] = frozenset()
     found: str = ""
 
     @property

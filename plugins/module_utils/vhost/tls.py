@@ -12,7 +12,6 @@ from typing import Any
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CERTIFICATES
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.place import Place
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tree import Directive, line
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.upstream import dotted
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version, whole
@@ -51,7 +50,10 @@ class Hsts:
 
 @dataclass(frozen=True)
 class Tls:
-    """``certificate`` and ``key`` are paths as nginx sees them; ``name`` is empty for a pair of files."""
+    """``certificate`` and ``key`` are paths in nginx' container; ``name`` is empty for a pair of files.
+
+    ``copy`` is the folder with the copy that nginx reads instead, empty until there is one.
+    """
 
     certificate: str
     key: str
@@ -63,6 +65,17 @@ class Tls:
     http2: bool = True
     http3: bool = False
     placeholder: bool = False
+    copy: str = ""
+
+    @property
+    def source(self) -> dict[str, str]:
+        """What was asked for."""
+        return {"fullchain": self.certificate, "privkey": self.key}
+
+    @property
+    def files(self) -> dict[str, str]:
+        """What nginx reads."""
+        return {part: f"{self.copy}/{part}.pem" for part in self.source} if self.copy else self.source
 
     def until_it_is_there(self, path: str) -> Tls:
         """With the placeholder at ``path``: a browser that was told to insist on TLS would let nobody pass it."""
@@ -143,9 +156,9 @@ def common(version: Version) -> Iterator[Directive]:
     yield line("ssl_ecdh_curve", f"?X25519MLKEM768:{_GROUPS}" if version >= _HYBRID else _GROUPS)
 
 
-def settings(tls: Tls, place: Place) -> Iterator[Directive]:
-    yield line("ssl_certificate", place.path(tls.certificate))
-    yield line("ssl_certificate_key", place.path(tls.key))
+def settings(tls: Tls) -> Iterator[Directive]:
+    yield line("ssl_certificate", tls.files["fullchain"])
+    yield line("ssl_certificate_key", tls.files["privkey"])
     yield line("ssl_protocols", *(("TLSv1.3",) if tls.policy == MODERN else ("TLSv1.2", "TLSv1.3")))
     yield line("ssl_prefer_server_ciphers", "off")
     yield line("ssl_session_cache", "shared:flatrun_tls:10m")

@@ -13,7 +13,9 @@ from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
 from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Walk, walk
+from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate import Certificate
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.pairs import Pair
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import Vhosts, parse
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import Foreign, State
 from ansible_collections.flatrun.infra.tests.unit.vhost.full import HASH
@@ -66,9 +68,12 @@ ASKED: dict[str, tuple[Entry, ...]] = {
 VERSIONS = ((1, 26, 3), (1, 30, 0))
 PLACES = ("live", "stale", "stopped", "none")
 CERTIFICATES = {
-    "sound": Certificate("", NOW - 1, NOW + 10**7, ("c.example",)),
-    "expired": Certificate("", NOW - 2, NOW - 1, ("c.example",)),
+    "sound": Certificate("", NOW - 1, NOW + 10**7, ("c.example",), pair=Pair("chain", Secret("key"))),
+    "renewed": Certificate("", NOW - 1, NOW + 10**7, ("c.example",), pair=Pair("another chain", Secret("key"))),
+    "expired": Certificate("", NOW - 2, NOW - 1, ("c.example",), pair=Pair("an old chain", Secret("key"))),
+    "gone": Certificate("it does not exist", missing=True),
 }
+USABLE = ("sound", "renewed")
 
 
 @dataclass(frozen=True)
@@ -164,7 +169,7 @@ def refused(case: Case) -> set[str]:
             (entry is POOL and case.version < POOLS)
             or entry is A_BAD
             or (case.foreign and entry in (A, THIEF))
-            or (entry in (C, C_CHANGED) and case.certificate == "expired" and _text_changes(entry, there, is_new))
+            or (entry in (C, C_CHANGED) and case.certificate not in USABLE and _text_changes(entry, there, is_new))
         ):
             found.add(name)
     if THIEF in case.entries and _is_taken(case, there):

@@ -16,11 +16,15 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import f
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import SECRET, Secret, disguises
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.passwords import matches
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.plan import Order
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import summary_of
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import SHARED, Files, State, owner_of
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.summary import shown, summary_of
 from ansible_collections.flatrun.infra.tests.unit.vhost.cases import (
     BEFORE,
+    CERTIFICATES,
+    CHAIN,
+    NOW,
     SECRETS,
+    USABLE,
     Case,
     Entry,
     cases,
@@ -40,9 +44,9 @@ def steps(plan: Plan) -> str:
 
 
 @cache
-def alone(version: tuple[int, ...], entry: str) -> Files:
+def alone(version: tuple[int, ...], entry: str, certificate: str) -> Files:
     """What an nginx that has nothing yet would have of one vhost."""
-    made = Server(State("running", version))
+    made = Server(State("running", version, now=NOW, certificates={CHAIN: CERTIFICATES[certificate]}))
     _course, result = run(made, params([json.loads(entry)]))
     assert not isinstance(result, FlatrunError), result
     return made.state.files
@@ -80,15 +84,24 @@ def faults(made: Server, case: Case, before: Files) -> Iterator[str]:
         if entry is None:
             same = files.vhosts[name] == before.vhosts[name] and files.extras_of(name) == before.extras_of(name)
         else:
-            fresh = alone(case.version, json.dumps(entry))
+            # One that won't do is no reason to change what is served already.
+            fresh = alone(case.version, json.dumps(entry), case.certificate if case.certificate in USABLE else "sound")
             same = files.vhosts[name] == fresh.vhosts[name] and set(files.extras_of(name)) == set(fresh.extras)
         if not same:
             yield f"{name} is another than {'before' if entry is None else 'asked for'}"
     yield from (f"{path} belongs to nobody" for path in files.extras if owner_of(path) not in asked)
+    yield from uncopied(made.state)
     yield from unshared(files)
     yield from unenterable(files, asked)
     names = Counter(name for text in files.vhosts.values() for name in summary_of(text).get("server_names", ()))
     yield from (f"{name} is the name of {count} vhosts" for name, count in names.items() if count > 1)
+
+
+def uncopied(state: State) -> Iterator[str]:
+    """nginx reads no certificate but those that nobody else has a hand on."""
+    read = (summary_of(text).get("certificate", {}).get("fullchain") for text in state.files.vhosts.values())
+    kept = {f"/etc/nginx/certificates/{name}/fullchain.pem" for name in state.copies}
+    yield from (f"{path} is read, and is no copy of ours" for path in read if path and path not in kept)
 
 
 def unshared(files: Files) -> Iterator[str]:
@@ -189,11 +202,15 @@ def is_so(verb: str, target: str, said: Any, state: State) -> bool:
     name = target.split(" ")[1] if verb != "share" else SHARED
     if verb == "reload":
         return said in (state.served or None, state.release)
+    if verb == "certify":
+        return str(said).startswith(SECRET)
     if verb == "protect":
         return (said is None) == (name not in state.files.extras) and str(said or SECRET).startswith(SECRET)
     if verb == "write":
         return bool(said == state.files.extras.get(name))
-    return bool(said == state.files.texts.get(name if verb == "share" else f"{name}.conf"))
+    there = state.files.texts.get(name if verb == "share" else f"{name}.conf")
+    # Digests are nobody's to read: the certificate is shown as it was asked for.
+    return bool(said == shown(there) and "/etc/nginx/certificates" not in str(said))
 
 
 def differences(one: Files, other: Files) -> set[str]:

@@ -76,13 +76,14 @@ class Server:
         if any(action.verb == "sign" for action in plan.actions):
             self.state = replace(self.state, signed=True)
         if last.verb == "release":
+            self.state = replace(self.state, copies=self.state.copies | set(last.detail.pairs))
             self._die(STAGED)
             self.take(last.detail)
             self._die(SWITCHED)
         if self.state.running:
             self.attempts += 1
             if self.is_stuck:
-                self.state = before
+                self.state = replace(before, copies=self.state.copies)
                 raise Refused("nginx serves the former release after its reload", "container")
             self.state = replace(self.state, served=self.state.release)
             self.reloads += 1
