@@ -53,6 +53,8 @@ def parse_basic_auth(entry: Mapping[str, Any] | None) -> BasicAuth | None:
     realm = names.text(entry.get("realm") or "Restricted", "basic_auth.realm")
     if '"' in realm or "$" in realm:
         raise InvalidParameter("holds '\"' or '$'", "basic_auth.realm", "Leave them out.")
+    if realm == "off":
+        raise InvalidParameter("off has nginx ask for no password", "basic_auth.realm", "Choose another one.")
     return BasicAuth(users, realm)
 
 

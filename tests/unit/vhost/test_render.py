@@ -97,6 +97,8 @@ def test_refusals_name_the_option() -> None:
     )
     for key, value in (("body_size", "1x"), ("timeouts", {"read": "soon"}), ("request_headers", {"a b": "x"})):
         assert refusal({"name": "a", "upstream": "x", key: value}).startswith(f"vhosts[0].{key}")
+    auth = {"realm": "off", "users": [{"name": "anna", "password": "x"}]}
+    assert refusal({"name": "a", "upstream": "x", "basic_auth": auth}).startswith("vhosts[0].basic_auth.realm: off")
     assert "vhosts[0].request_headers.X" in refusal({"name": "a", "upstream": "x", "request_headers": {"X": 5}})
     assert "vhosts[0].request_headers.X" in refusal({"name": "a", "upstream": "x", "request_headers": {"X": "a\nb"}})
 
