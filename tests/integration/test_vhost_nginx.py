@@ -311,6 +311,12 @@ def test_the_37th_of_50_is_bad(newest: Site) -> None:
     held = newest.run(*vhosts, on_invalid="quarantine").refused("held back 1", "vhosts[36] (v36.example.com)")
     assert held.changed
     assert len(list((newest.folder / "releases" / "current" / "vhosts").glob("v*.conf"))) == 49
+    # And this is in the file that all of them share.
+    pool = {"servers": ["192.0.2.1:1", "192.0.2.1:2"], "method": "hash", "hash_key": "$nope"}
+    shared = [{**vhosts[35], "body_size": "1m"}, {"name": "v36.example.com", "upstream": pool}]
+    newest.run(*shared).refused("vhosts[1] (v36.example.com)", "nope")
+    newest.run(*shared, on_invalid="quarantine").refused("held back 1", "vhosts[1] (v36.example.com)")
+    newest.run(*vhosts, on_invalid="quarantine").refused("vhosts[36] (v36.example.com)")
     served = newest.current()
     again = newest.run(*vhosts, on_invalid="quarantine").refused("vhosts[36] (v36.example.com)")
     assert not again.changed

@@ -21,11 +21,10 @@ Texts = Mapping[str, str]
 def culprit(before: Texts, after: Texts, version: Version, is_bad: Callable[[Texts], bool], place: Place = OURS) -> str:
     """The vhost with whose change the set becomes bad, by halving; empty if it was bad before."""
     changed = sorted(name for name, text in after.items() if name != SHARED and before.get(name) != text)
-    parts = {**parts_of(before.get(SHARED, "")), **parts_of(after.get(SHARED, ""))}
-    base = {**before, SHARED: render_shared(parts, version, place)}
+    known = _parts(before, after)
 
     def is_bad_with(count: int) -> bool:
-        return is_bad({**base, **{name: after[name] for name in changed[:count]}})
+        return is_bad(_whole({**before, **{name: after[name] for name in changed[:count]}}, known, version, place))
 
     if not changed or is_bad_with(0):
         return ""
@@ -48,8 +47,17 @@ def mentioned(texts: Texts, words: str) -> str:
 def without(before: Texts, after: Texts, vhost: str, version: Version, place: Place = OURS) -> dict[str, str]:
     """The set with one vhost as it was before, or not at all."""
     name = f"{vhost}.conf"
-    rest = {key: text for key, text in after.items() if key not in (name, SHARED)}
+    rest = {key: text for key, text in after.items() if key != name}
     if name in before:
         rest[name] = before[name]
-    known = {**parts_of(before.get(SHARED, "")), **parts_of(after.get(SHARED, ""))}
-    return {**rest, SHARED: render_shared(needed(rest.values(), known), version, place)} if rest else {}
+    return _whole(rest, _parts(before, after), version, place)
+
+
+def _parts(before: Texts, after: Texts) -> dict[str, str]:
+    return {**parts_of(before.get(SHARED, "")), **parts_of(after.get(SHARED, ""))}
+
+
+def _whole(texts: Texts, known: Texts, version: Version, place: Place) -> dict[str, str]:
+    """Vhosts with what they have in common, and no other's part of it: one that is bad would be everybody's."""
+    own = {name: text for name, text in texts.items() if name != SHARED}
+    return {**own, SHARED: render_shared(needed(own.values(), known), version, place)} if own else {}

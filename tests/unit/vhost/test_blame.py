@@ -7,6 +7,8 @@ from typing import Callable
 
 import pytest
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.blame import culprit, mentioned
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.shared import render_shared
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import SHARED
 
 VERSION = (1, 30, 0)
 
@@ -33,6 +35,19 @@ def test_each_place(count: int) -> None:
 def test_what_was_bad_before_is_nobodys() -> None:
     assert culprit({"a.conf": "bad"}, {"a.conf": "bad", "b.conf": "good"}, VERSION, lambda _files: True) == ""
     assert culprit({"a.conf": "bad"}, {}, VERSION, lambda _files: True) == ""
+
+
+def test_what_is_bad_in_the_file_in_common_is_the_one_vhosts_that_needs_it() -> None:
+    parts = {"one": "upstream one {}\n", "two": "hash $nope;\n"}
+    needs = {"a": "one", "b": "two", "c": "one"}
+    wanted = {f"{name}.conf": f'# flatrun.infra {{"needs": ["{part}"]}}\n' for name, part in needs.items()}
+    wanted[SHARED] = render_shared(parts, VERSION)
+
+    def is_bad(files: Mapping[str, str]) -> bool:
+        return "$nope" in files.get(SHARED, "")
+
+    assert culprit({}, wanted, VERSION, is_bad) == "b"
+    assert culprit({"a.conf": wanted["a.conf"], SHARED: wanted[SHARED]}, wanted, VERSION, is_bad) == "b"
 
 
 def test_whose_certificate_it_is() -> None:
