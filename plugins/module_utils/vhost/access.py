@@ -15,7 +15,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret, parse_secret
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.passwords import is_hash
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import whole
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import unscoped, whole
 
 _RATE = re.compile(r"[1-9]\d{0,8}r/[sm]")
 
@@ -82,7 +82,7 @@ def parse_networks(values: Sequence[Any] | None, where: str) -> tuple[str, ...]:
 def _network(value: Any, where: str) -> str:
     given = names.text(value, where)
     try:
-        network = ipaddress.ip_network(given)
+        network = ipaddress.ip_network(unscoped(given))
     except ValueError:
         raise InvalidParameter(
             f"{given!r} is neither an address nor a network", where, "Write it like 192.0.2.0/24 or 2001:db8::1."

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import unscoped
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _LONGEST = 253
@@ -47,7 +48,7 @@ def spelled_out(names: Iterable[str]) -> Iterator[str]:
 
 def _address(given: str) -> str:
     try:
-        address = ipaddress.ip_address(given[1:-1] if given[:1] + given[-1:] == "[]" else given)
+        address = ipaddress.ip_address(unscoped(given[1:-1] if given[:1] + given[-1:] == "[]" else given))
     except ValueError:
         return ""
     return str(address) if address.version == 4 else f"[{address}]"

@@ -70,7 +70,7 @@ def scheme_map(trusted: tuple[str, ...]) -> tuple[str, str]:
     """A variable with the scheme that a trusted proxy was asked by; whoever else claims one isn't believed."""
     name = f"flatrun_scheme_{digest(*trusted)}"
     addresses = (line("default", 0), *(line(network, 1) for network in trusted))
-    schemes = (line("default", "$scheme"), line('"1 http"', "http"), line('"1 https"', "https"))
+    schemes = (line("default", "$scheme"), line("1 http", "http"), line("1 https", "https"))
     return name, text(
         [
             block("geo", "$realip_remote_addr", f"${name}_trusted", inner=addresses),
@@ -105,7 +105,7 @@ def render_shared(parts: Mapping[str, str], version: Version, place: Place = OUR
     """Where the main file isn't ours, nothing is said here that it may say too: nginx takes it only once."""
     tree: list[Directive] = [*lives_on(version), *common(version)] if place.own else []
     # Connection is "upgrade" where the client asks for one, and left out otherwise, which keeps the upstream's alive.
-    inner = (line("default", "upgrade"), line('""', ""))
+    inner = (line("default", "upgrade"), line("", ""))
     tree.append(block("map", "$http_upgrade", "$flatrun_connection", inner=inner))
     servers = sum(found.count("    server ") for name, found in parts.items() if found.startswith("upstream "))
     if servers:

@@ -58,7 +58,8 @@ def text(tree: Iterable[Directive], depth: int = 0) -> str:
 def _text(directive: Directive, depth: int) -> str:
     if directive.verbatim:
         return directive.verbatim.rstrip("\n") + "\n"
-    words = " ".join([directive.name, *(quote(argument) for argument in directive.arguments)])
+    # Names too: in a map or geo they are somebody's values.
+    words = " ".join(quote(word) for word in (directive.name, *directive.arguments))
     if directive.block is None:
         return f"{_INDENT * depth}{words};\n"
     return f"{_INDENT * depth}{words} {{\n{text(directive.block, depth + 1)}{_INDENT * depth}}}\n"

@@ -55,6 +55,13 @@ def size(value: Any, where: str) -> str:
     return found.lower()
 
 
+def unscoped(address: str) -> str:
+    """An address for Python's ipaddress, which takes any text at all behind a "%"; raises ValueError for one."""
+    if "%" in address:
+        raise ValueError(address)
+    return address
+
+
 def readable(value: Any, where: str) -> str:
     """A text that becomes one argument; it may hold nginx' variables."""
     found = names.text(value, where)

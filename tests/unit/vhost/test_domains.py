@@ -30,7 +30,8 @@ REFUSED = [
     *("", " ", "_", "$host", "a;b", "a}b", "a{b", "a\nb", "a b", "a\tb", "a\0b", "~^www", "a'b", 'a"b', "a\\b"),
     *("a..b", "-a.example", "a-.example", "*", "*.*", "a.*.b", "a*.example", ".", "..", "../a", "/etc", "*.example.*"),
     *("1.2.3", "256.1.1.1", "1.2.3.4.5", "[::1", "a.example\u202e", "a\u200d.example", "☃.example", "a.\u3000example"),
-    *(f"{'a' * 64}.example", ".".join(["a" * 61] * 4) + ".abcdef", "a.example..", 5, None, True),
+    *(f"{'a' * 64}.example", ".".join(["a" * 61] * 4) + ".abcdef", "a.example..", "fe80::1%eth0", "[fe80::1%;]", 5),
+    *(None, True),
 ]
 
 

@@ -27,11 +27,14 @@ from hypothesis import strategies as st
 EXAMPLES = int(os.environ.get("FLATRUN_TEST_EXAMPLES", "25"))
 OLD, NEW = (1, 22, 1), (1, 30, 0)
 SIGNS = st.text(alphabet="{};\"'\\$#\n\r\t \0ax/.*~^%=:|&<>()[]é\u202e", max_size=12)
-TEXTS = st.one_of(SIGNS, st.text(max_size=8))
+# Where Python reads an address, and what may stand behind it.
+BEGINNINGS = st.sampled_from(["fe80::1%", "[fe80::1%", "192.0.2.1/", "https://a.example/", "unix:/a", "a:80"])
+TEXTS = st.one_of(SIGNS, st.text(max_size=8), st.tuples(BEGINNINGS, SIGNS).map("".join))
 HOSTILE = [
     *("x; } server { listen 1; } #", '"; return 200; "', "a\\", 'a\\" b', "$host", "${x", "{", "}", ";", "#", "a\nb"),
     *("x} server {", "a b", "'", "../x", "*.a;b", "~^a$", "\\", '\\"', "/ { return 200; } location /", "%0a"),
     *("a\u2028b", "", " ", "a:b", "/a/../../b", "unix:/a;b", "plain", "x\n}", "a\0b", "${", "1m;", "5s; x", "10r/s;"),
+    *("fe80::1%a", "fe80::1%x 1; default 1; #", "fe80::1%;} server { listen 1; } #", "[fe80::1%a;b]", "fe80::%x/64"),
 ]
 # Of an address, lines of its own may follow: those of a name, of TLS, and its block. None of the others may differ.
 ADDRESSES = {"upstream", "upstream.servers", "upstream.servers.address", "upstream.scheme"}

@@ -97,6 +97,9 @@ def test_refusals_name_the_option() -> None:
     )
     for key, value in (("body_size", "1x"), ("timeouts", {"read": "soon"}), ("request_headers", {"a b": "x"})):
         assert refusal({"name": "a", "upstream": "x", key: value}).startswith(f"vhosts[0].{key}")
+    for key in ("allow", "deny", "trusted_proxies"):
+        found = refusal({"name": "a", "upstream": "x", key: ["192.0.2.1", "fe80::1%eth0"]})
+        assert found.startswith(f"vhosts[0].{key}[1]: 'fe80::1%eth0' is neither an address nor a network")
     auth = {"realm": "off", "users": [{"name": "anna", "password": "x"}]}
     assert refusal({"name": "a", "upstream": "x", "basic_auth": auth}).startswith("vhosts[0].basic_auth.realm: off")
     assert "vhosts[0].request_headers.X" in refusal({"name": "a", "upstream": "x", "request_headers": {"X": 5}})
@@ -114,4 +117,5 @@ def test_quoting() -> None:
         '"{"',
         '"#"',
     ]
+    assert text([line("", "a"), line("a b;")]) == '"" a;\n"a b;";\n'
     assert text([block("a", "b", inner=[line("c")])]) == "a b {\n    c;\n}\n"
