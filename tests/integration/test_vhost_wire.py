@@ -207,6 +207,7 @@ def vhosts(gateway: str) -> list[dict[str, Any]]:
         {"name": "kept.test", "upstream": pool("three", keepalive=8)},
         {"name": "unkept.test", "upstream": pool("three", keepalive=0)},
         {"name": "trusts.test", "upstream": one, "trusted_proxies": [gateway], "access_log": "json"},
+        {"name": "distrusts.test", "upstream": one, "trusted_proxies": ["192.0.2.1"]},
         {"name": "cf.test", "upstream": one, "trusted_proxies": [gateway], "real_ip_header": "CF-Connecting-IP"},
         {"name": "proxied.test", "upstream": one, "trusted_proxies": [gateway], "proxy_protocol": True, "tls": tls},
         {"name": "auth.test", "upstream": one, "basic_auth": {"realm": "Mine & yours", "users": users}},
@@ -347,9 +348,13 @@ def test_an_app_is_told_what_nginx_knows(site: Wire) -> None:
     headers = site.told(HOST, **claims, X_Forwarded_Host="evil")["headers"]
     assert headers["x-real-ip"] == headers["x-forwarded-for"] == site.gateway
     assert [headers[f"x-forwarded-{name}"] for name in ("proto", "host", "port")] == ["http", HOST, "80"]
-    headers = site.told("trusts.test", **claims)["headers"]
-    assert (headers["x-real-ip"], headers["x-forwarded-proto"]) == ("1.1.1.1", "https")
-    assert headers["x-forwarded-for"].startswith("1.1.1.1")
+    # A proxy is believed who the client is, and a client isn't who another one is.
+    headers = site.told("trusts.test", **{**claims, "X_Forwarded_For": "2.2.2.2, 1.1.1.1"})["headers"]
+    assert headers["x-real-ip"] == headers["x-forwarded-for"] == "1.1.1.1"
+    assert [headers[f"x-forwarded-{name}"] for name in ("proto", "host", "port")] == ["https", "trusts.test", "443"]
+    headers = site.told("distrusts.test", **claims)["headers"]
+    assert headers["x-real-ip"] == headers["x-forwarded-for"] == site.gateway
+    assert (headers["x-forwarded-proto"], headers["x-forwarded-port"]) == ("http", "80")
     assert (
         site.told("cf.test", X_Forwarded_For="1.1.1.1", CF_Connecting_IP="2.2.2.2")["headers"]["x-real-ip"] == "2.2.2.2"
     )
@@ -365,16 +370,19 @@ def test_headers(site: Wire) -> None:
     assert (more.headers["x-frame-options"], more.headers["x-more"]) == ("DENY", "1")
 
 
-def proxied(site: Wire, port: int, wrapped: bool, host: str = "proxied.test") -> dict[str, Any] | None:
-    """A request behind the PROXY protocol; None where nginx hangs up."""
+def proxied(
+    site: Wire, port: int, wrapped: bool, host: str = "proxied.test", who: str = "TCP4 203.0.113.7 192.0.2.1 4444 80"
+) -> dict[str, Any] | None:
+    """A request behind the PROXY protocol, whose client lies about itself; None where nginx hangs up."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with ExitStack() as ends:
         plain = ends.enter_context(socket.create_connection((site.address, port), 15))
-        plain.sendall(b"PROXY TCP4 203.0.113.7 192.0.2.1 4444 80\r\n")
+        plain.sendall(f"PROXY {who}\r\n".encode())
         try:
             line = ends.enter_context(context.wrap_socket(plain, server_hostname=host)) if wrapped else plain
-            line.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            claims = f"X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: {'http' if wrapped else 'https'}\r\n"
+            line.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n{claims}Connection: close\r\n\r\n".encode())
             found = http.client.HTTPResponse(line)
             found.begin()
         except (http.client.RemoteDisconnected, ssl.SSLError, ConnectionError):
@@ -384,10 +392,12 @@ def proxied(site: Wire, port: int, wrapped: bool, host: str = "proxied.test") ->
 
 def test_the_proxy_protocol(site: Wire) -> None:
     for port, wrapped in ((81, False), (444, True)):
-        told = proxied(site, port, wrapped)
-        assert told
-        assert told["headers"]["x-real-ip"] == "203.0.113.7"
-        assert told["headers"]["x-forwarded-proto"] == ("https" if wrapped else "http")
+        for who, client in (("TCP4 203.0.113.7 192.0.2.1 4444 80", "203.0.113.7"), ("UNKNOWN", site.gateway)):
+            told = proxied(site, port, wrapped, who=who)
+            assert told
+            assert told["headers"]["x-real-ip"] == told["headers"]["x-forwarded-for"] == client
+            said = [told["headers"][f"x-forwarded-{name}"] for name in ("proto", "port")]
+            assert said == (["https", "443"] if wrapped else ["http", "80"])
         assert proxied(site, port, wrapped, "unknown.test") is None
         # A vhost that doesn't ask for it isn't there.
         assert proxied(site, port, wrapped, HOST) is None

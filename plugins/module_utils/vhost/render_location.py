@@ -153,14 +153,15 @@ class LocationPen:
         """A location that sets one header loses those of its server, so each has them all."""
         upgrade = handling.websocket is not False
         trusted = self.vhost.trusted_proxies
+        scheme = self.need(shared.scheme_map(trusted)) if trusted else ""
         usual = {
             "Host": "$host",
             "X-Real-IP": "$remote_addr",
             # What a client says of itself is not passed on: an app that believes it would be deceived.
-            "X-Forwarded-For": "$proxy_add_x_forwarded_for" if trusted else "$remote_addr",
+            "X-Forwarded-For": "$remote_addr",
             "X-Forwarded-Host": "$host",
-            "X-Forwarded-Port": "$server_port",
-            "X-Forwarded-Proto": f"${self.need(shared.scheme_map(trusted))}" if trusted else "$scheme",
+            "X-Forwarded-Port": f"${scheme}_port" if scheme else "$server_port",
+            "X-Forwarded-Proto": f"${scheme}" if scheme else "$scheme",
             "Upgrade": "$http_upgrade" if upgrade else "",
             "Connection": "$flatrun_connection" if upgrade else "",
         }

@@ -67,14 +67,20 @@ def connection_zone(*owner: str) -> tuple[str, str]:
 
 
 def scheme_map(trusted: tuple[str, ...]) -> tuple[str, str]:
-    """A variable with the scheme that a trusted proxy was asked by; whoever else claims one isn't believed."""
+    """Variables with the scheme and the port that a trusted proxy was asked by; whoever else claims one isn't believed.
+
+    On the ports of the PROXY protocol, headers are the client's own, whoever hands them on.
+    """
     name = f"flatrun_scheme_{digest(*trusted)}"
     addresses = (line("default", 0), *(line(network, 1) for network in trusted))
-    schemes = (line("default", "$scheme"), line("1 http", "http"), line("1 https", "https"))
+    said = [(f"1 {port} {scheme}", scheme) for port in ("80", "443") for scheme in ("http", "https")]
+    schemes = (line("default", "$scheme"), *(line(*pair) for pair in said))
+    ports = (line("default", 80), line("https", 443))
     return name, text(
         [
             block("geo", "$realip_remote_addr", f"${name}_trusted", inner=addresses),
-            block("map", f"${name}_trusted $http_x_forwarded_proto", f"${name}", inner=schemes),
+            block("map", f"${name}_trusted $server_port $http_x_forwarded_proto", f"${name}", inner=schemes),
+            block("map", f"${name}", f"${name}_port", inner=ports),
         ]
     )
 
