@@ -237,6 +237,7 @@ def vhosts(gateway: str) -> list[dict[str, Any]]:
                 {"path": "/spa/", "root": {"path": "/srv/static", "fallback": "/index.html"}},
                 {"path": "/cut/", "strip_prefix": True, "root": {"path": "/srv/static/sub"}},
                 {"path": "/to/", "redirect": {"to": "https://new.example.com/there", "keep_path": False, "code": 302}},
+                {"path": "/here/", "redirect": {"to": "/sub/", "keep_path": False}},
                 {"path": "/moved", "match": "exact", "redirect": {"to": "https://new.example.com", "code": 308}},
             ],
         },
@@ -574,6 +575,8 @@ def test_static_files_and_redirects(site: Wire) -> None:
         "https://new.example.com/there",
         "https://new.example.com/moved",
     ]
+    # Who asks by another port or scheme than nginx knows of stays there.
+    assert [site.ask("static.test", path).headers["location"] for path in ("/here/a", "/sub")] == ["/sub/", "/sub/"]
 
 
 def test_compression(site: Wire) -> None:

@@ -146,7 +146,9 @@ class _Pen:
             yield tree.verbatim(self.vhost.handling.raw)
 
     def _usual(self) -> Iterator[Directive]:
-        """What a main file of ours says for all of them."""
+        """What holds for all of them, and is said here where no main file of ours says it."""
+        # Which port and scheme a client came by, who is in front of nginx knows, and nginx doesn't.
+        yield line("absolute_redirect", "off")
         if self.place.own:
             return
         yield from self.place.names()
