@@ -120,7 +120,8 @@ options:
             version_added: 0.1.0
           fallback:
             description:
-              - The file for what isn't there, such as V(/index.html) for an app that routes in the browser.
+              - The file below C(path) for what isn't there, such as V(/index.html) for an app that routes in the
+                browser.
             type: str
             version_added: 0.1.0
       redirect:
@@ -346,7 +347,8 @@ options:
                 version_added: 0.1.0
               fallback:
                 description:
-                  - The file for what isn't there, such as V(/index.html) for an app that routes in the browser.
+                  - The file below C(path) for what isn't there, such as V(/index.html) for an app that routes in the
+                    browser.
                 type: str
                 version_added: 0.1.0
           redirect:

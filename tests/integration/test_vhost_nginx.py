@@ -236,6 +236,12 @@ def test_tls_redirects_passwords_and_pages(site: Site) -> None:
         "error_pages": {"503": "<h1>closed</h1>"},
         "locations": [
             {"path": "/in/", "root": {"path": "/usr/share/nginx/html"}, "strip_prefix": True},
+            {"path": "/spa/", "root": {"path": "/usr/share/nginx/html", "fallback": "/index.html"}},
+            {
+                "path": "/cut/",
+                "root": {"path": "/usr/share/nginx/html", "fallback": "/index.html"},
+                "strip_prefix": True,
+            },
             {"path": "/old/", "redirect": {"to": "https://new.example.com/", "code": 302}},
         ],
         "basic_auth": {"users": [{"name": "anna", "password": 'geh"eim $x'}]},
@@ -248,6 +254,9 @@ def test_tls_redirects_passwords_and_pages(site: Site) -> None:
     status, headers = secure(site, "shop.example.com", "/in/", Authorization=f"Basic {word}")
     assert status == 200
     assert headers["strict-transport-security"] == "max-age=63072000; includeSubDomains"
+    for path in ("/spa/any/route", "/cut/any"):
+        assert secure(site, "shop.example.com", path, Authorization=f"Basic {word}")[0] == 200, path
+        assert secure(site, "shop.example.com", path)[0] == 401, path
     assert secure(site, "shop.example.com", "/in/")[0] == 401
     assert secure(site, "shop.example.com", "/old/a?b")[1]["location"] == "https://new.example.com/old/a?b"
     kept = next((site.folder / "releases" / "current" / "auth").iterdir())

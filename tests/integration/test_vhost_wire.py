@@ -242,6 +242,23 @@ def vhosts(gateway: str) -> list[dict[str, Any]]:
             ],
         },
         {
+            "name": "spa.test",
+            "upstream": one,
+            "error_pages": {"404": "<p>none</p>"},
+            "response_headers": {"X-All": "1"},
+            "locations": [
+                {"path": "/app/", "root": {"path": "/srv/static", "fallback": "/index.html"}},
+                {
+                    "path": "/cut/",
+                    "strip_prefix": True,
+                    "root": {"path": "/srv/static/sub", "fallback": "/app.js"},
+                    "response_headers": {"X-Cut": "1"},
+                },
+                {"path": "/gone/", "root": {"path": "/srv/static", "fallback": "/none.html"}},
+                {"path": "/index.html", "match": "exact", "redirect": {"to": "https://new.example.com"}},
+            ],
+        },
+        {
             "name": "slow.test",
             "upstream": one,
             "buffering": False,
@@ -577,6 +594,19 @@ def test_static_files_and_redirects(site: Wire) -> None:
     ]
     # Who asks by another port or scheme than nginx knows of stays there.
     assert [site.ask("static.test", path).headers["location"] for path in ("/here/a", "/sub")] == ["/sub/", "/sub/"]
+
+
+def test_an_app_that_routes_in_the_browser_beside_another(site: Wire) -> None:
+    found = site.ask("spa.test", "/app/any/route?x=1")
+    assert (found.status, found.body, found.headers["content-type"]) == (200, "home", "text/html")
+    found = site.ask("spa.test", "/cut/any")
+    assert (found.status, found.body[:6], found.headers["content-type"][-10:]) == (200, "script", "javascript")
+    assert (found.headers["x-all"], found.headers["x-cut"]) == ("1", "1")
+    found = site.ask("spa.test", "/gone/any")
+    assert (found.status, found.body, found.headers["x-all"]) == (404, "<p>none</p>", "1")
+    assert site.told("spa.test", "/other")["app"] == "one"
+    assert site.ask("spa.test", "/index.html").status == 301
+    assert site.told("spa.test", "/@flatrun_fallback_0")["app"] == "one"
 
 
 def test_compression(site: Wire) -> None:

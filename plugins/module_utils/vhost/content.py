@@ -59,4 +59,6 @@ def parse_static(entry: Mapping[str, Any] | None) -> Static | None:
     fallback = names.absolute_path(entry["fallback"], "root.fallback") if entry.get("fallback") else ""
     if "$" in root or "$" in fallback:
         raise InvalidParameter("holds '$', which nginx would read as a variable", "root")
+    if "?" in fallback:
+        raise InvalidParameter("holds '?', which nginx would read as a query's beginning", "root.fallback")
     return Static(root, index, fallback)

@@ -137,9 +137,9 @@ class _Pen:
             yield block("location", "/", inner=[line("return", 503)])
             return
         if not any(location.path == "/" and not location.exact for location in self.vhost.locations):
-            yield self.location.write(Location("/", Handling()), None, headers)
+            yield from self.location.write(Location("/", Handling()), None, headers)
         for index, location in enumerate(self.vhost.locations):
-            yield self.location.write(location, index, headers)
+            yield from self.location.write(location, index, headers)
         if any(location.strip_prefix for location in self.vhost.locations):
             yield block("location", "=", MISSPELLED, inner=[line("internal"), line("return", 400)])
         if self.vhost.handling.raw:

@@ -72,16 +72,15 @@ class LocationPen:
         self.parts[part[0]] = part[1]
         return part[0]
 
-    def write(self, location: Location, index: int | None, headers: Headers) -> Directive:
+    def write(self, location: Location, index: int | None, headers: Headers) -> Iterator[Directive]:
         """``index`` is the location's place in the vhost, None for what the vhost itself answers."""
         own, whole = location.handling, location.handling.over(self.vhost.handling)
         words = ("=", location.path) if location.exact else (location.path,)
         inner = [*limits(own), *self._access(own, whole, index), *self._answer(whole, location, index)]
-        if own.response_headers:
-            inner += said(headers, whole.response_headers)
-        if own.raw:
-            inner.append(verbatim(own.raw))
-        return block("location", *words, inner=inner)
+        told = said(headers, whole.response_headers) if own.response_headers else []
+        yield block("location", *words, inner=[*inner, *told, *([verbatim(own.raw)] if own.raw else [])])
+        if whole.root and whole.root.fallback:
+            yield block("location", _fallback(index), inner=[*limits(own), *_instead(whole.root), *told])
 
     def _access(self, own: Handling, whole: Handling, index: int | None) -> Iterator[Directive]:
         if whole.redirect:
@@ -112,7 +111,7 @@ class LocationPen:
         if handling.redirect:
             yield _redirect(handling.redirect)
         elif handling.root:
-            yield from self._static(handling.root, location)
+            yield from self._static(handling.root, location, index)
         elif handling.upstream:
             where = "upstream" if index is None else f"locations[{index}].upstream"
             yield from self._pass(handling.upstream, location, f"{self.vhost.where}.{where}")
@@ -120,7 +119,7 @@ class LocationPen:
             for name, value in self._request_headers(handling):
                 yield line("proxy_set_header", name, value)
 
-    def _static(self, static: Static, location: Location) -> Iterator[Directive]:
+    def _static(self, static: Static, location: Location, index: int | None) -> Iterator[Directive]:
         if location.strip_prefix:
             yield line("alias", static.root.rstrip("/") + "/")
         else:
@@ -130,7 +129,9 @@ class LocationPen:
             # A location that says one has none of its server's pages, so it says them all.
             pages = [(code, f"{PAGES}/{code}.html") for code, _page in self.vhost.error_pages if code != 404]
             yield from (line("error_page", code, page) for code, page in pages)
-            yield from (line("error_page", 404, "=", static.fallback), line("log_not_found", "off"))
+            yield from (line("error_page", 404, "=", _fallback(index)), line("log_not_found", "off"))
+            # The file may not be there either: then there is the vhost's page.
+            yield line("recursive_error_pages", "on")
 
     def _pass(self, upstream: Upstream, location: Location, where: str) -> Iterator[Directive]:
         name, content = render_upstream(upstream, self.version, where, self.place)
@@ -168,6 +169,15 @@ class LocationPen:
         known = {name.lower(): (name, value) for name, value in usual.items()}
         known.update({name.lower(): (name, value) for name, value in handling.request_headers})
         return list(known.values())
+
+
+def _fallback(index: int | None) -> str:
+    """A location that no request can name: by the file's path, another one of the vhost might answer."""
+    return "@flatrun_fallback" if index is None else f"@flatrun_fallback_{index}"
+
+
+def _instead(static: Static) -> Iterator[Directive]:
+    yield from (line("root", static.root), line("rewrite", "^", static.fallback, "break"))
 
 
 def _rest(path: str) -> Iterator[Directive]:

@@ -100,6 +100,8 @@ def test_refusals_name_the_option() -> None:
     for key in ("allow", "deny", "trusted_proxies"):
         found = refusal({"name": "a", "upstream": "x", key: ["192.0.2.1", "fe80::1%eth0"]})
         assert found.startswith(f"vhosts[0].{key}[1]: 'fe80::1%eth0' is neither an address nor a network")
+    static = {"path": "/srv", "fallback": "/a?b"}
+    assert refusal({"name": "a", "root": static}).startswith("vhosts[0].root.fallback: holds '?'")
     auth = {"realm": "off", "users": [{"name": "anna", "password": "x"}]}
     assert refusal({"name": "a", "upstream": "x", "basic_auth": auth}).startswith("vhosts[0].basic_auth.realm: off")
     assert "vhosts[0].request_headers.X" in refusal({"name": "a", "upstream": "x", "request_headers": {"X": 5}})
