@@ -19,6 +19,8 @@ _CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,62}")
 _FILE = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,99}")
 _SIZES = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([bkmgt])?(?:i?b)?", re.IGNORECASE)
+# As Ansible itself reads them, which hands over as they are what it knows no type of.
+_FLAGS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
 
 
 def text(value: Any, where: str) -> str:
@@ -29,7 +31,22 @@ def text(value: Any, where: str) -> str:
         raise InvalidParameter("must not be empty", where)
     if any(ord(character) < 32 or ord(character) == 127 for character in value):
         raise InvalidParameter("holds a control character", where, "Remove it.")
-    return str(value)
+    return encodable(str(value), where)
+
+
+def encodable(value: str, where: str) -> str:
+    """A text that can be written down: JSON knows halves of characters, and UTF-8 doesn't."""
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+        raise InvalidParameter("holds half a character (a lone surrogate)", where, "Remove it.")
+    return value
+
+
+def flag(value: Any, where: str) -> bool:
+    """True or false; a survey hands booleans over as strings."""
+    found = _FLAGS.get(str(value).strip().lower())
+    if found is None:
+        raise InvalidParameter(f"{value!r} is neither true nor false", where)
+    return found
 
 
 def container_name(value: Any, where: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from urllib.parse import quote
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter
+from ansible_collections.flatrun.infra.plugins.module_utils.core.names import encodable
 
 SECRET = "(secret)"
 GENERATED = "(generated)"
@@ -63,9 +64,7 @@ def parse_secret(value: Any, where: str) -> Secret:
         raise InvalidParameter("an empty password is none", where, "Leave it out to have one generated.")
     if any(forbidden in value for forbidden in "\0\r\n"):
         raise InvalidParameter("a password can't hold NUL or a line break", where, "Choose another one.")
-    if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
-        raise InvalidParameter("holds half a character (a lone surrogate)", where, "Choose another one.")
-    return Secret(str(value))
+    return Secret(encodable(str(value), where))
 
 
 def generate(length: int = 32) -> Secret:

@@ -17,7 +17,6 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import 
 _VARIABLE = re.compile(r"\$(?P<literal>\$?)\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)\})?")
 _SPAN = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _NAMELESS = "holds a ${ without a name and } behind it"
-_YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
 def expand(text: str, where: str, environment: Mapping[str, str]) -> str:
@@ -72,11 +71,7 @@ class Values:
 
     def flag(self, key: str, default: bool) -> bool:
         value = self.get(key)
-        if value is None or isinstance(value, bool):
-            return default if value is None else value
-        if str(value).strip().lower() not in _YES + _NO:
-            raise InvalidParameter(f"{value!r} is neither true nor false", self.at(key))
-        return str(value).strip().lower() in _YES
+        return default if value is None else names.flag(value, self.at(key))
 
     def choice(self, key: str, choices: Iterable[str]) -> str:
         value = self.text(key)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import access, content, syntax, values
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.upstream import Upstream, parse_upstream
@@ -111,7 +112,7 @@ def _raw(value: Any) -> str:
     complaint = syntax.imbalance(str(value))
     if complaint:
         raise InvalidParameter(complaint, "raw", "Give whole directives.")
-    return str(value)
+    return names.encodable(str(value), "raw")
 
 
 def _timeouts(entry: Mapping[str, Any]) -> Timeouts:

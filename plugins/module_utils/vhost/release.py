@@ -87,9 +87,11 @@ class Releases:
                     _write(f"{top}/{name}", text, *((0o600, account) if name.startswith(AUTH) else (0o644, -1)))
                     written.append(f"{top}/{name}")
             _settle([*written, *(f"{top}/{name}" for name in _FOLDERS), top])
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             self.discard(release)
-            raise Refused(f"can't be written ({error.strerror})", top, "Make room or repair the disk.") from None
+            raise Refused(
+                f"can't be written ({getattr(error, 'strerror', error)})", top, "Make room or repair the disk."
+            ) from None
         return release
 
     @contextmanager

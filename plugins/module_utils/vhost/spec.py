@@ -172,7 +172,7 @@ def _error_pages(entry: Mapping[Any, Any]) -> Iterator[tuple[int, str]]:
         where = f"error_pages.{code}"
         if not isinstance(page, str) or not page:
             raise InvalidParameter("must be the text of the page", where)
-        yield values.whole(code, where, 400, 599), page
+        yield values.whole(code, where, 400, 599), names.encodable(page, where)
 
 
 def _location_at(index: int, entry: Mapping[str, Any], vhost: Handling) -> Location:

@@ -82,7 +82,7 @@ def parse_upstream(value: Any, where: str) -> Upstream:
         return Upstream((server,), scheme)
     if not isinstance(value, Mapping):
         raise InvalidParameter("must be an address or a mapping with servers", where, "Write it like my-app:8080.")
-    _require_known(value, _KEYS, where)
+    value = _said(value, _KEYS, where)
     servers = value.get("servers")
     if not isinstance(servers, list) or not servers:
         raise InvalidParameter("must be a list of at least one address", f"{where}.servers")
@@ -94,7 +94,7 @@ def parse_upstream(value: Any, where: str) -> Upstream:
 
 def _scheme(value: Mapping[str, Any], servers: list[Any], where: str) -> str:
     """That of the pool, or else of its addresses, which are all asked in the same way."""
-    if value.get("scheme", "http") not in _PORTS:
+    if value.get("scheme", "http") not in tuple(_PORTS):
         raise InvalidParameter(f"{value['scheme']!r} is neither http nor https", f"{where}.scheme")
     addresses = [entry.get("address") if isinstance(entry, Mapping) else entry for entry in servers]
     said = {found["scheme"] for found in map(_ADDRESS.fullmatch, map(str, addresses)) if found} - {None}
@@ -126,7 +126,7 @@ def _method(value: Mapping[str, Any], servers: tuple[Server, ...], scheme: str, 
 
 def _server(value: Any, scheme: str, where: str) -> tuple[str, Server]:
     if isinstance(value, Mapping):
-        _require_known(value, _SERVER_KEYS, where)
+        value = _said(value, _SERVER_KEYS, where)
         found, server = _server(value.get("address"), scheme, f"{where}.address")
         return found, _weighed(server, value, where)
     given = names.text(value, where)
@@ -161,11 +161,6 @@ def _weighed(server: Server, value: Mapping[str, Any], where: str) -> Server:
     def number(key: str, least: int) -> int | None:
         return None if value.get(key) is None else whole(value[key], f"{where}.{key}", least, 65535)
 
-    def flag(key: str) -> bool:
-        if not isinstance(value.get(key, False), bool):
-            raise InvalidParameter("must be true or false", f"{where}.{key}")
-        return bool(value.get(key, False))
-
     fail_timeout = value.get("fail_timeout")
     return Server(
         server.address,
@@ -173,15 +168,16 @@ def _weighed(server: Server, value: Mapping[str, Any], where: str) -> Server:
         number("weight", 1),
         number("max_fails", 0),
         "" if fail_timeout is None else duration(fail_timeout, f"{where}.fail_timeout", "s"),
-        flag("backup"),
-        flag("down"),
+        *(names.flag(value.get(key, False), f"{where}.{key}") for key in ("backup", "down")),
     )
 
 
-def _require_known(value: Mapping[str, Any], known: set[str], where: str) -> None:
+def _said(value: Mapping[str, Any], known: set[str], where: str) -> dict[str, Any]:
+    """What a mapping says; null is said by who leaves something out."""
     for key in value:
         if key not in known:
             raise InvalidParameter("is not known", f"{where}.{key}", f"Take of: {', '.join(sorted(known))}.")
+    return {key: each for key, each in value.items() if each is not None}
 
 
 def render_upstream(upstream: Upstream, version: Version, where: str, place: Place = OURS) -> tuple[str, str]:

@@ -18,10 +18,24 @@ def test_text(value: str) -> None:
     assert names.text(value, WHERE) == value
 
 
-@pytest.mark.parametrize("value", ["", None, 0, 83, True, 1.5, [], {}, b"a", "a\nb", "a\tb", "a\0b", "\x7f", "a\r"])
+@pytest.mark.parametrize(
+    "value", ["", None, 0, 83, True, 1.5, [], {}, b"a", "a\nb", "a\tb", "a\0b", "\x7f", "a\r", "\udc80"]
+)
 def test_no_text(value: Any) -> None:
     with pytest.raises(InvalidParameter, match=r"^services\[3\]\.thing: "):
         names.text(value, WHERE)
+
+
+@pytest.mark.parametrize("value", [True, "true", "Yes", " on ", "1", 1])
+def test_flags(value: Any) -> None:
+    assert names.flag(value, WHERE) is True
+
+
+@pytest.mark.parametrize("value", ["", "maybe", None, 2, [True], {}])
+def test_no_flags(value: Any) -> None:
+    assert [names.flag(word, WHERE) for word in (False, "False", "no", "off", 0)] == [False] * 5
+    with pytest.raises(InvalidParameter, match=r"^services\[3\]\.thing: .* is neither true nor false"):
+        names.flag(value, WHERE)
 
 
 @pytest.mark.parametrize("value", ["ab", "A1", "flatrun-mysql", "a.b_c-d", "1a", "a" * 63])

@@ -100,6 +100,8 @@ def test_refusals_name_the_option() -> None:
     for key in ("allow", "deny", "trusted_proxies"):
         found = refusal({"name": "a", "upstream": "x", key: ["192.0.2.1", "fe80::1%eth0"]})
         assert found.startswith(f"vhosts[0].{key}[1]: 'fe80::1%eth0' is neither an address nor a network")
+    for key, given in (("response_headers", {"X": "\ud800"}), ("error_pages", {"502": "\ud800"}), ("raw", "a \udc80;")):
+        assert "half a character" in refusal({"name": "a", "upstream": "x", key: given})
     static = {"path": "/srv", "fallback": "/a?b"}
     assert refusal({"name": "a", "root": static}).startswith("vhosts[0].root.fallback: holds '?'")
     auth = {"realm": "off", "users": [{"name": "anna", "password": "x"}]}

@@ -50,6 +50,14 @@ def test_a_pool() -> None:
     ]
 
 
+def test_what_is_null_is_not_said_and_flags_may_be_texts() -> None:
+    """As AWX hands them over."""
+    given = {"servers": ["a:1", {"address": "b:1", "backup": "true", "down": "no", "weight": None}]}
+    nothing = dict.fromkeys(("method", "scheme", "hash_key", "cookie", "keepalive"))
+    assert lines({**given, **nothing})[2:3] == ["server b:1 resolve backup"]
+    assert parse_upstream({**given, **nothing}, "upstream") == parse_upstream(given, "upstream")
+
+
 def test_none_are_kept_in_each_version() -> None:
     """nginx takes a zero from the version on in which it keeps connections by itself."""
     unkept = {"servers": ["192.0.2.1"], "keepalive": 0}
@@ -129,6 +137,9 @@ def test_before_1_27_3_a_single_name_needs_a_variable_and_a_pool_of_names_is_ref
         ({"servers": ["a:1"], "cookie": "a"}, "upstream.cookie"),
         ({"servers": ["a:1"], "method": "sticky", "cookie": "a b"}, "upstream.cookie"),
         ({"servers": ["a:1"], "scheme": "ftp"}, "upstream.scheme"),
+        ({"servers": ["a:1"], "scheme": ["http"]}, "upstream.scheme"),
+        ({"servers": ["a:1"], "method": ["hash"]}, "upstream.method"),
+        ({"servers": ["a:1"], "method": "hash", "hash_key": "\ud800"}, "upstream.hash_key"),
         ({"servers": ["a:1"], "keepalive": -1}, "upstream.keepalive"),
         *(
             ({"servers": ["a:1", {"address": "b:1", "backup": True}], "method": method}, "upstream.method")
