@@ -574,7 +574,7 @@ options:
             version_added: 0.1.0
           http2:
             description:
-              - Whether HTTP/2 is spoken.
+              - Whether HTTP/2 is spoken. V(false) needs nginx 1.25.1.
             type: bool
             default: true
             version_added: 0.1.0

@@ -129,7 +129,12 @@ def _hsts(entry: Mapping[str, Any] | None) -> Hsts | None:
 
 def require_new_enough(tls: Tls, version: Version, where: str) -> None:
     """Refuse what this nginx would pass over in silence, or not know."""
-    needs = (("http3", tls.http3, _HTTP3), ("policy", tls.policy == MODERN, _OWN_PROTOCOLS))
+    needs = (
+        ("http3", tls.http3, _HTTP3),
+        ("policy", tls.policy == MODERN, _OWN_PROTOCOLS),
+        # Before, a word of any server's "listen" holds for all of the port.
+        ("http2", not tls.http2, HTTP2_DIRECTIVE),
+    )
     for option, is_asked, needed in needs:
         if is_asked and version < needed:
             raise Refused(
@@ -140,7 +145,7 @@ def require_new_enough(tls: Tls, version: Version, where: str) -> None:
 
 
 def listeners(tls: Tls, version: Version) -> Iterator[Directive]:
-    old = ("http2",) if tls.http2 and version < HTTP2_DIRECTIVE else ()
+    old = ("http2",) if version < HTTP2_DIRECTIVE else ()
     for address in ("443", "[::]:443"):
         yield line("listen", address, "ssl", *old)
     if tls.http3:

@@ -79,7 +79,7 @@ def test_names_of_files_that_are_not_ours_are_theirs_on_their_ports() -> None:
 
 def test_too_old_for_what_is_asked() -> None:
     here = server(version=(1, 26, 3))
-    for option, value in (("policy", "modern"), ("http3", True)):
+    for option, value in (("policy", "modern"), ("http3", True), ("http2", False)):
         tls = {"certificate": "a", option: value}
         if option == "http3":
             here.state = replace(here.state, version=(1, 22, 1))
