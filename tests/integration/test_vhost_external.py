@@ -129,6 +129,7 @@ def test_vhosts_of_somebody_elses_nginx(site: Guest) -> None:
         "name": "shop.example.com",
         "upstream": {"servers": [f"{app}:8000"]},
         "tls": {"certificate": "shop", "redirect": False},
+        "request_headers": {f"X-{'a' * 98}": "long"},
         "error_pages": {"404": "<h1>gone</h1>"},
         "locations": [
             {"path": "/in/", "basic_auth": {"users": [{"name": "anna", "password": "a b"}]}},

@@ -45,6 +45,7 @@ PASSWORD = 'it\'s a "secret"'
 # The same, by crypt(3).
 BCRYPT = "$2y$05$abcdefghijklmnopqrstuu2jWbThD28XTtzxPujmb75Gg.FCdBroC"
 HOST = "wire.example.com"
+LONG = f"X-{'a' * 98}"
 CHALLENGES = "/.well-known/acme-challenge/"
 
 
@@ -268,7 +269,7 @@ def vhosts(gateway: str) -> list[dict[str, Any]]:
         {
             "name": "headers.test",
             "upstream": one,
-            "request_headers": {"X-Fixed": "a;b{c}", "X-Who": "$remote_addr", "Accept-Encoding": ""},
+            "request_headers": {"X-Fixed": "a;b{c}", "X-Who": "$remote_addr", "Accept-Encoding": "", LONG: "1"},
             "response_headers": {"X-Frame-Options": "DENY", "X-Given": 'say "hi"; {x}'},
             "locations": [
                 {"path": "/more", "response_headers": {"X-More": "1"}, "request_headers": {"X-Fixed": "other"}},
@@ -382,6 +383,7 @@ def test_headers(site: Wire) -> None:
     found = site.ask("headers.test", "/", Accept_Encoding="gzip", X_Who="me")
     sent = found.told["headers"]
     assert (sent["x-fixed"], sent["x-who"], "accept-encoding" in sent) == ("a;b{c}", site.gateway, False)
+    assert sent[LONG.lower()] == "1"
     assert (found.headers["x-frame-options"], found.headers["x-given"]) == ("DENY", 'say "hi"; {x}')
     more = site.ask("headers.test", "/more")
     assert (more.told["headers"]["x-fixed"], more.told["headers"]["x-who"]) == ("other", site.gateway)

@@ -13,6 +13,8 @@ from __future__ import annotations
 STATUS_PORT = 9180
 # What holds for every site that says nothing else.
 BODY_SIZE, CONNECT_TIMEOUT = "64m", "10s"
+# Room for the longest name of a header that is taken: nginx' own is for 46 characters.
+HEADERS_BUCKET, HEADERS_MOST = 128, 1024
 
 _MAIN = """\
 # Written by flatrun.infra. Put files of your own into conf.d.
@@ -37,6 +39,8 @@ http {
     keepalive_requests 10000;
     client_max_body_size {body_size};
     proxy_connect_timeout {connect_timeout};
+    proxy_headers_hash_bucket_size {headers_bucket};
+    proxy_headers_hash_max_size {headers_most};
     ssl_protocols TLSv1.2 TLSv1.3;
     server_names_hash_bucket_size 512;
     server_names_hash_max_size 32768;
@@ -53,6 +57,7 @@ http {
 }
 """
 _MAIN = _MAIN.replace("{body_size}", BODY_SIZE).replace("{connect_timeout}", CONNECT_TIMEOUT)
+_MAIN = _MAIN.replace("{headers_bucket}", str(HEADERS_BUCKET)).replace("{headers_most}", str(HEADERS_MOST))
 
 _DEFAULT = """\
 # A host that nobody asked for gets no page, over TLS no handshake either.

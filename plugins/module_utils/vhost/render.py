@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Union
 
-from ansible_collections.flatrun.infra.plugins.module_utils.service.nginx import BODY_SIZE, CONNECT_TIMEOUT
+from ansible_collections.flatrun.infra.plugins.module_utils.service.nginx import (
+    BODY_SIZE,
+    CONNECT_TIMEOUT,
+    HEADERS_BUCKET,
+    HEADERS_MOST,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import shared, tls, tree
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.access import BasicAuth
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.handling import Handling
@@ -153,6 +158,8 @@ class _Pen:
             return
         yield from self.place.names()
         yield from shared.lives_on(self.version)
+        yield line("proxy_headers_hash_bucket_size", HEADERS_BUCKET)
+        yield line("proxy_headers_hash_max_size", HEADERS_MOST)
         if not self.vhost.handling.body_size:
             yield line("client_max_body_size", BODY_SIZE)
         if not self.vhost.handling.timeouts.connect:
