@@ -77,7 +77,7 @@ def server_names(content: str) -> list[Named]:
     blocks: list[str] = []
     words: list[_Token] = []
     names: list[_Token] = []
-    ports: set[str] = set()
+    ports: list[str] = []
     try:
         for token in _tokens(content):
             if not token.is_sign:
@@ -90,10 +90,10 @@ def server_names(content: str) -> list[Named]:
                 if head == "server_name":
                     names += words[1:]
                 elif head == "listen" and len(words) > 1:
-                    ports.add(_port(words[1].text))
+                    ports.append(_port(words[1].text))
             elif token.text == "}" and blocks and blocks.pop() == "server":
-                found += [Named(name.text.lower(), frozenset(ports or {"80"}), name.line) for name in names]
-                names, ports = [], set()
+                found += [Named(name.text.lower(), frozenset(ports or ["80"]) - {""}, name.line) for name in names]
+                names, ports = [], []
             words = []
     except ValueError:
         return found
@@ -118,6 +118,8 @@ def includes(content: str) -> list[Include]:
 
 
 def _port(listen: str) -> str:
-    """The port of a ``listen``: 80 unless it says another."""
+    """The port of a ``listen``: 80 unless it says another, and none of a socket's path."""
+    if listen.startswith("unix:"):
+        return ""
     last = listen.rsplit("]", 1)[-1].rsplit(":", 1)[-1] if ":" in listen else listen
     return last if last.isdigit() else "80"

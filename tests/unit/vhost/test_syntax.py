@@ -17,6 +17,7 @@ server {
 }
 server { server_name three.example.com; listen unix:/run/x.sock; }
 server { listen 443 ssl; server_name four; }
+server { server_name five; }
 """
 
 
@@ -26,8 +27,9 @@ def test_names_with_ports_and_lines() -> None:
         ("one.example.com", ["8080", "8081"], 6),
         ("two.example.com", ["8080", "8081"], 6),
         ("~^www\\d+\\.example\\.com$", ["8080", "8081"], 7),
-        ("three.example.com", ["80"], 10),
+        ("three.example.com", [], 10),
         ("four", ["443"], 11),
+        ("five", ["80"], 12),
     ]
     assert server_names('server { server_name a; } "') == server_names("server { server_name a; }")
 
