@@ -12,10 +12,14 @@ from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.domains import server_name
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import whole
 
 _CODES = (301, 302, 303, 307, 308)
-_TARGET = re.compile(r"(?:https?://[A-Za-z0-9_.:\[\]-]{1,253})?(?:/[^\s\"'\\$;{}]{0,500})?")
+_TARGET = re.compile(
+    r"(?:(?P<scheme>https?://)(?P<host>\[[^\]]*\]|[^/?#:\[\]]+)(?P<port>:[0-9]{1,5})?)?"
+    r"(?P<rest>(?:[/?#][^\s\"'\\$;{}]{0,500})?)"
+)
 
 
 @dataclass(frozen=True)
@@ -39,16 +43,36 @@ class Static:
 def parse_redirect(entry: Mapping[str, Any] | None) -> Redirect | None:
     if not entry:
         return None
-    to = names.text(entry.get("to"), "redirect.to")
-    if not _TARGET.fullmatch(to):
-        raise InvalidParameter(
-            f"{to!r} is not an address", "redirect.to", "Write it like https://www.example.com or /new/."
-        )
+    to = _target(names.text(entry.get("to"), "redirect.to"))
     code = whole(entry["code"], "redirect.code", 300, 399)
     if code not in _CODES:
         raise InvalidParameter(f"{code} is no redirect", "redirect.code", f"One of: {', '.join(map(str, _CODES))}.")
     keep = bool(entry["keep_path"])
+    if keep and set(to) & set("?#"):
+        raise InvalidParameter(
+            "holds a query, and the path would stand behind it", "redirect.to", "Leave it out, or set keep_path: false."
+        )
     return Redirect(to.rstrip("/") if keep else to, code, keep)
+
+
+def _target(given: str) -> str:
+    """A path or an address, its host as clients send it."""
+    found = _TARGET.fullmatch(given)
+    host = _host(found["host"]) if found and found["host"] else ""
+    if not found or not (host or given.startswith("/")):
+        raise InvalidParameter(
+            f"{given!r} is not an address", "redirect.to", "Write it like https://www.example.com or /new/."
+        )
+    return (found["scheme"] or "") + host + (found["port"] or "") + found["rest"]
+
+
+def _host(given: str) -> str:
+    """One name or address; empty for what is none, or many."""
+    try:
+        host = server_name(given, "redirect.to")
+    except InvalidParameter:
+        return ""
+    return "" if "*" in host or host.startswith(".") else host
 
 
 def parse_static(entry: Mapping[str, Any] | None) -> Static | None:

@@ -110,6 +110,33 @@ def test_refusals_name_the_option() -> None:
     assert "vhosts[0].request_headers.X" in refusal({"name": "a", "upstream": "x", "request_headers": {"X": "a\nb"}})
 
 
+@pytest.mark.parametrize(
+    ("to", "returned"),
+    [
+        ("https://bücher.example", "https://xn--bcher-kva.example$request_uri"),
+        ("http://Shop.example:8443/", "http://shop.example:8443$request_uri"),
+        ("https://[2001:DB8::1]:444/a/", "https://[2001:db8::1]:444/a$request_uri"),
+        ("https://a.example?x=1", ""),
+        ("/a#b", ""),
+        ("https://*.example", ""),
+        ("https://.example", ""),
+        ("https://a b.example", ""),
+        ("https://a.example:x", ""),
+        ("https://", ""),
+        ("?x=1", ""),
+        ("ftp://a.example", ""),
+    ],
+)
+def test_where_redirects_lead(to: str, returned: str) -> None:
+    vhost = {"name": "a", "redirect": {"to": to}}
+    if returned:
+        assert f"return 301 {returned};" in rendered(vhost)
+    else:
+        assert refusal(vhost).startswith("vhosts[0].redirect.to: ")
+    query = {"name": "a", "redirect": {"to": "https://a.example?x=1", "keep_path": False}}
+    assert "return 301 https://a.example?x=1;" in rendered(query)
+
+
 def test_quoting() -> None:
     assert quote("$host:80/~^a") == "$host:80/~^a"
     assert [quote(word) for word in ("", "a b", 'a"b', "a\\b", "a;b", "{", "#")] == [
