@@ -53,9 +53,9 @@ class Handling:
         """Whether it says where requests go."""
         return bool(self.upstream or self.root or self.redirect)
 
-    def require_effect(self) -> None:
+    def require_effect(self, redirect: content.Redirect | None) -> None:
         """nginx sends clients elsewhere before it asks who they are, or how many."""
-        for name in ("basic_auth", "allow", "deny", "rate_limit", "connection_limit") if self.redirect else ():
+        for name in ("basic_auth", "allow", "deny", "rate_limit", "connection_limit") if redirect else ():
             if getattr(self, name):
                 raise InvalidParameter("is not asked for by a redirect", name, "Leave one of them out.")
 

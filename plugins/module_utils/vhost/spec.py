@@ -141,8 +141,8 @@ def _vhost(entry: Mapping[str, Any], where: str, allow_raw: bool) -> Vhost:
     names.distinct((f"{'= ' * each.exact}{each.path}" for each in locations), "locations", "the path")
     if not handling.answers and not any(each.path == "/" and not each.exact for each in locations):
         raise InvalidParameter("is needed, or a location for /", "upstream", "Say where requests go, like my-app:8080.")
-    if not locations:
-        handling.require_effect()
+    if all(each.handling.over(handling).redirect for each in locations):
+        handling.require_effect(handling.redirect)
     if any(each.raw for each in (handling, *(location.handling for location in locations))) and not allow_raw:
         raise InvalidParameter("is taken only with allow_raw: true", "raw", "Allow it, or leave it out.")
     vhost = Vhost(name, where, PRESENT, server_names, handling, locations, parse_tls(entry.get("tls")))
@@ -197,7 +197,7 @@ def _location(entry: Mapping[str, Any], vhost: Handling) -> Location:
     handling = parse_handling(entry)
     if not handling.answers and not vhost.answers:
         raise InvalidParameter("is needed, since the vhost has none", "upstream")
-    handling.require_effect()
+    handling.require_effect(handling.over(vhost).redirect)
     return Location(path, handling, exact, strip)
 
 

@@ -169,6 +169,11 @@ def test_what_a_redirect_asks_for_is_nothing(name: str) -> None:
     assert refusal(server(), vhost).startswith(f"vhosts[0].{name}: is not asked for by a redirect")
     within = {"path": "/old", "redirect": redirect, name: given}
     assert refusal(server(), {**GOOD, "locations": [within]}).startswith(f"vhosts[0].locations[0].{name}: is not asked")
+    # Nor is it by the redirect that a location has from its vhost.
+    inherited = {"name": "x.example", "redirect": redirect, "locations": [{"path": "/old", name: given}]}
+    assert refusal(server(), inherited).startswith(f"vhosts[0].locations[0].{name}: is not asked for by a redirect")
+    elsewhere = {**vhost, "locations": [{"path": "/old", "redirect": {"to": "/new"}}]}
+    assert refusal(server(), elsewhere).startswith(f"vhosts[0].{name}: is not asked for by a redirect")
     # A location that does something else has it from its vhost.
     run(server(), {**vhost, "locations": [{"path": "/api/", "upstream": "app:80"}]})
 
