@@ -30,6 +30,12 @@ class Redirect:
     code: int = 301
     keep_path: bool = True
 
+    def leads(self, path: str) -> str:
+        """The path of this host that a path leads to, if it is this host's."""
+        if self.to.startswith(("http", "//")):
+            return ""
+        return re.split("[?#]", self.to + (path if self.keep_path else ""), maxsplit=1)[0]
+
 
 @dataclass(frozen=True)
 class Static:

@@ -53,6 +53,10 @@ class Handling:
         """Whether it says where requests go."""
         return bool(self.upstream or self.root or self.redirect)
 
+    def redirect_in(self, vhost: Handling) -> content.Redirect | None:
+        """What a location of a vhost redirects by, if it does."""
+        return self.redirect if self.answers else vhost.redirect
+
     def require_effect(self, redirect: content.Redirect | None) -> None:
         """nginx sends clients elsewhere before it asks who they are, or how many."""
         for name in ("basic_auth", "allow", "deny", "rate_limit", "connection_limit") if redirect else ():

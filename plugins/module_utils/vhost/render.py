@@ -141,7 +141,7 @@ class _Pen:
         if self.vhost.maintenance:
             yield block("location", "/", inner=[line("return", 503)])
             return
-        if not any(location.path == "/" and not location.exact for location in self.vhost.locations):
+        if not any(location.takes_the_rest for location in self.vhost.locations):
             yield from self.location.write(Location("/", Handling()), None, headers)
         for index, location in enumerate(self.vhost.locations):
             yield from self.location.write(location, index, headers)

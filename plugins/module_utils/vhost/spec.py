@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,6 +36,11 @@ class Location:
     handling: Handling
     exact: bool = False
     strip_prefix: bool = False
+
+    @property
+    def takes_the_rest(self) -> bool:
+        """Whether it answers whatever no other location does, in place of the vhost itself."""
+        return self.path == "/" and not self.exact
 
 
 @dataclass(frozen=True)
@@ -139,10 +144,11 @@ def _vhost(entry: Mapping[str, Any], where: str, allow_raw: bool) -> Vhost:
     handling = parse_handling(entry)
     locations = tuple(_location_at(index, each, handling) for index, each in enumerate(entry.get("locations") or []))
     names.distinct((f"{'= ' * each.exact}{each.path}" for each in locations), "locations", "the path")
-    if not handling.answers and not any(each.path == "/" and not each.exact for each in locations):
+    if not handling.answers and not any(each.takes_the_rest for each in locations):
         raise InvalidParameter("is needed, or a location for /", "upstream", "Say where requests go, like my-app:8080.")
-    if all(each.handling.over(handling).redirect for each in locations):
+    if all(each.handling.redirect_in(handling) for each in locations):
         handling.require_effect(handling.redirect)
+    _require_ends(handling, locations)
     if any(each.raw for each in (handling, *(location.handling for location in locations))) and not allow_raw:
         raise InvalidParameter("is taken only with allow_raw: true", "raw", "Allow it, or leave it out.")
     vhost = Vhost(name, where, PRESENT, server_names, handling, locations, parse_tls(entry.get("tls")))
@@ -197,8 +203,28 @@ def _location(entry: Mapping[str, Any], vhost: Handling) -> Location:
     handling = parse_handling(entry)
     if not handling.answers and not vhost.answers:
         raise InvalidParameter("is needed, since the vhost has none", "upstream")
-    handling.require_effect(handling.over(vhost).redirect)
+    handling.require_effect(handling.redirect_in(vhost))
     return Location(path, handling, exact, strip)
+
+
+def _require_ends(vhost: Handling, locations: tuple[Location, ...]) -> None:
+    """Refuse a redirect to a path that the very same redirect answers: clients would go round and round."""
+    every = locations if any(each.takes_the_rest for each in locations) else (Location("/", _PLAIN), *locations)
+    for index, each in enumerate(every, len(locations) - len(every)):
+        redirect = each.handling.redirect_in(vhost)
+        if redirect and redirect.leads(each.path) and _answering(redirect.leads(each.path), every) is each:
+            at = f"locations[{index}]." if each.handling.redirect else ""
+            raise InvalidParameter(
+                f"{redirect.to or '/'!r} leads to itself",
+                f"{at}redirect.to",
+                "Name another host, or a path that a location has.",
+            )
+
+
+def _answering(path: str, locations: Iterable[Location]) -> Location:
+    """The one that nginx takes for a path: the same one, or else the longest it begins with."""
+    fitting = [each for each in locations if path == each.path or (not each.exact and path.startswith(each.path))]
+    return max(fitting, key=lambda each: (each.exact, len(each.path)))
 
 
 def _with_own_names(vhosts: tuple[Vhost, ...], quarantine: bool) -> tuple[Vhost, ...]:

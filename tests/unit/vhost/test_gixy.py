@@ -19,6 +19,7 @@ from ansible_collections.flatrun.infra.tests.unit.vhost.full import full
 from ansible_collections.flatrun.infra.tests.unit.vhost.world import params
 
 ROOT = Path(__file__).parents[3]
+NEW = {"path": "/new/", "upstream": "192.0.2.1:80"}
 
 
 def rich() -> dict[str, Any]:
@@ -59,7 +60,7 @@ def examples() -> list[dict[str, Any]]:
 def fixtures(version: tuple[int, ...]) -> list[dict[str, Any]]:
     """All of them side by side, each with names of its own."""
     found = [*full(version), *examples(), *(each for given in cases.ASKED.values() for each in given)]
-    found += [rich(), {**rich(), "maintenance": True}, {"redirect": {"to": "/new/", "keep_path": False}}]
+    found += [rich(), {**rich(), "maintenance": True}, {"locations": [{"path": "/", "redirect": {"to": "/new/"}}, NEW]}]
     found = [each for each in found if each.get("state") != "absent" and each is not cases.A_BAD]
     # Where the user has browsers told nothing, gixy would have them told.
     found = [{**each, "tls": {"hsts": {}, **each["tls"]}} if "tls" in each else each for each in found]

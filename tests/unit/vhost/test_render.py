@@ -137,6 +137,38 @@ def test_where_redirects_lead(to: str, returned: str) -> None:
     assert "return 301 https://a.example?x=1;" in rendered(query)
 
 
+ELSEWHERE = {"path": "/new/", "upstream": "x"}
+
+
+@pytest.mark.parametrize(
+    ("redirect", "more", "where"),
+    [
+        ({"to": "/"}, {}, "redirect.to"),
+        ({"to": "/new/"}, {}, "redirect.to"),
+        ({"to": "/new/?x=1", "keep_path": False}, {}, "redirect.to"),
+        ({"to": "/new/"}, {"locations": [{"path": "/other/", "upstream": "x"}]}, "redirect.to"),
+        ({"to": "/new/"}, {"locations": [ELSEWHERE]}, ""),
+        ({"to": "/new/?x=1", "keep_path": False}, {"locations": [ELSEWHERE]}, ""),
+        ({"to": "/new/"}, {"locations": [{"path": "/", "redirect": {"to": "/b"}}]}, "locations[0].redirect.to"),
+        ({"to": "/b"}, {"locations": [{"path": "/", "upstream": "x"}, {"path": "/a", "websocket": True}]}, ""),
+        ({"to": "https://a.example"}, {}, ""),
+        ({"to": "//a.example"}, {}, ""),
+        (None, {"upstream": "x", "locations": [{"path": "/a", "redirect": {"to": "/"}}]}, "locations[0].redirect.to"),
+        (None, {"upstream": "x", "locations": [{"path": "/a", "redirect": {"to": "/b"}}]}, ""),
+        (None, {"locations": [{"path": "/", "redirect": {"to": "/b"}}]}, "locations[0].redirect.to"),
+        (None, {"locations": [{"path": "/", "redirect": {"to": "/new"}}, ELSEWHERE]}, ""),
+        (None, {"upstream": "x", "locations": [{"path": "/", "match": "exact", "redirect": {"to": "/b"}}]}, ""),
+    ],
+)
+def test_a_redirect_has_an_end(redirect: dict[str, Any] | None, more: dict[str, Any], where: str) -> None:
+    vhost = {"name": "a", "redirect": redirect, **more}
+    if where:
+        assert refusal(vhost).startswith(f"vhosts[0].{where}: ")
+        assert "leads to itself" in refusal(vhost)
+    else:
+        assert "return 301" in rendered(vhost)
+
+
 def test_quoting() -> None:
     assert quote("$host:80/~^a") == "$host:80/~^a"
     assert [quote(word) for word in ("", "a b", 'a"b', "a\\b", "a;b", "{", "#")] == [
