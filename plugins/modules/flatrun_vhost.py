@@ -150,7 +150,8 @@ options:
             version_added: 0.1.0
       websocket:
         description:
-          - Whether a client's request for another protocol is handed on, as WebSocket needs it. Default is V(true).
+          - Whether a client's request for a WebSocket is handed on. Default is V(true). No other protocol is ever asked
+            for (C(h2c)).
         type: bool
         version_added: 0.1.0
       timeouts:
@@ -377,8 +378,8 @@ options:
                 version_added: 0.1.0
           websocket:
             description:
-              - Whether a client's request for another protocol is handed on, as WebSocket needs it. Default is
-                V(true).
+              - Whether a client's request for a WebSocket is handed on. Default is V(true). No other protocol is ever
+                asked for (C(h2c)).
             type: bool
             version_added: 0.1.0
           timeouts:

@@ -388,6 +388,9 @@ def test_headers(site: Wire) -> None:
     more = site.ask("headers.test", "/more")
     assert (more.told["headers"]["x-fixed"], more.told["headers"]["x-who"]) == ("other", site.gateway)
     assert (more.headers["x-frame-options"], more.headers["x-more"]) == ("DENY", "1")
+    # Who would speak HTTP/2 past nginx is not let to.
+    sent = site.told("headers.test", "/", Connection="Upgrade, HTTP2-Settings", Upgrade="h2c")["headers"]
+    assert not {"upgrade", "connection"} & set(sent)
 
 
 def proxied(

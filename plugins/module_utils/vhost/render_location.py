@@ -163,7 +163,7 @@ class LocationPen:
             "X-Forwarded-Host": "$host",
             "X-Forwarded-Port": f"${scheme}_port" if scheme else "$server_port",
             "X-Forwarded-Proto": f"${scheme}" if scheme else "$scheme",
-            "Upgrade": "$http_upgrade" if upgrade else "",
+            "Upgrade": "$flatrun_upgrade" if upgrade else "",
             "Connection": "$flatrun_connection" if upgrade else "",
         }
         known = {name.lower(): (name, value) for name, value in usual.items()}

@@ -110,9 +110,11 @@ def lives_on(version: Version) -> list[Directive]:
 def render_shared(parts: Mapping[str, str], version: Version, place: Place = OURS) -> str:
     """Where the main file isn't ours, nothing is said here that it may say too: nginx takes it only once."""
     tree: list[Directive] = [*lives_on(version), *common(version)] if place.own else []
-    # Connection is "upgrade" where the client asks for one, and left out otherwise, which keeps the upstream's alive.
-    inner = (line("default", "upgrade"), line("", ""))
-    tree.append(block("map", "$http_upgrade", "$flatrun_connection", inner=inner))
+    # Both are left out unless a client asks for a WebSocket, which keeps the upstream's connection alive. Whoever speaks
+    # another protocol (h2c) to an app speaks past nginx.
+    for name, word in (("upgrade", "websocket"), ("connection", "upgrade")):
+        inner = (line("default", ""), line("websocket", word))
+        tree.append(block("map", "$http_upgrade", f"$flatrun_{name}", inner=inner))
     servers = sum(found.count("    server ") for name, found in parts.items() if found.startswith("upstream "))
     if servers:
         size = _ZONE_LEAST

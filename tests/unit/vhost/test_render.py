@@ -32,7 +32,7 @@ def test_the_plainest() -> None:
         "server_name blog.example.com;",
         "proxy_set_header Host $host;",
         "proxy_set_header X-Real-IP $remote_addr;",
-        "proxy_set_header Upgrade $http_upgrade;",
+        "proxy_set_header Upgrade $flatrun_upgrade;",
         "proxy_set_header Connection $flatrun_connection;",
         "location ^~ /.well-known/acme-challenge/ {",
     ):
