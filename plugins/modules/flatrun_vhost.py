@@ -193,7 +193,8 @@ options:
         version_added: 0.1.0
       compression:
         description:
-          - Whether text is compressed for clients that take it (gzip). Default is V(false).
+          - Whether text is compressed for clients that take it (gzip). Default is what nginx' own configuration says,
+            V(true) with role C(flatrun.infra.nginx) and else V(false).
         type: bool
         version_added: 0.1.0
       request_headers:
@@ -421,7 +422,8 @@ options:
             version_added: 0.1.0
           compression:
             description:
-              - Whether text is compressed for clients that take it (gzip). Default is V(false).
+              - Whether text is compressed for clients that take it (gzip). Default is what nginx' own configuration says,
+                V(true) with role C(flatrun.infra.nginx) and else V(false).
             type: bool
             version_added: 0.1.0
           request_headers:
@@ -603,7 +605,8 @@ options:
         version_added: 0.1.0
       real_ip_header:
         description:
-          - The header in which they say the client's address.
+          - The header in which they say the client's address. V(proxy_protocol) needs O(vhosts[].proxy_protocol=true),
+            with which it is always taken.
         type: str
         default: X-Forwarded-For
         version_added: 0.1.0

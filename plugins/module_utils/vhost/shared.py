@@ -110,8 +110,8 @@ def lives_on(version: Version) -> list[Directive]:
 def render_shared(parts: Mapping[str, str], version: Version, place: Place = OURS) -> str:
     """Where the main file isn't ours, nothing is said here that it may say too: nginx takes it only once."""
     tree: list[Directive] = [*lives_on(version), *common(version)] if place.own else []
-    # Both are left out unless a client asks for a WebSocket, which keeps the upstream's connection alive. Whoever speaks
-    # another protocol (h2c) to an app speaks past nginx.
+    # Left out unless a client asks for a WebSocket, which keeps the upstream's connection alive; whoever could speak
+    # another protocol to an app (h2c) would speak past nginx.
     for name, word in (("upgrade", "websocket"), ("connection", "upgrade")):
         inner = (line("default", ""), line("websocket", word))
         tree.append(block("map", "$http_upgrade", f"$flatrun_{name}", inner=inner))

@@ -162,10 +162,14 @@ def _surroundings(entry: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidParameter(
             "is needed with proxy_protocol, or anybody could claim any address", "trusted_proxies", "List the proxies."
         )
-    header = entry["real_ip_header"]
+    header = values.header_name(entry["real_ip_header"], "real_ip_header")
+    if header == _PROXY_PROTOCOL and not entry["proxy_protocol"]:
+        raise InvalidParameter(
+            "has no effect, since nobody is listened to who speaks it", "real_ip_header", "Set proxy_protocol: true."
+        )
     return {
         "trusted_proxies": trusted,
-        "real_ip_header": header if header == _PROXY_PROTOCOL else values.header_name(header, "real_ip_header"),
+        "real_ip_header": header,
         "proxy_protocol": bool(entry["proxy_protocol"]),
         "maintenance": bool(entry["maintenance"]),
         "error_pages": tuple(sorted(_error_pages(entry.get("error_pages") or {}))),

@@ -102,6 +102,9 @@ def test_refusals_name_the_option() -> None:
         assert found.startswith(f"vhosts[0].{key}[1]: 'fe80::1%eth0' is neither an address nor a network")
     for key, given in (("response_headers", {"X": "\ud800"}), ("error_pages", {"502": "\ud800"}), ("raw", "a \udc80;")):
         assert "half a character" in refusal({"name": "a", "upstream": "x", key: given})
+    proxied = {"name": "a", "upstream": "x", "trusted_proxies": ["192.0.2.1"], "real_ip_header": "proxy_protocol"}
+    assert refusal(proxied).startswith("vhosts[0].real_ip_header: has no effect")
+    assert "real_ip_header proxy_protocol;" in rendered({**proxied, "proxy_protocol": True})
     static = {"path": "/srv", "fallback": "/a?b"}
     assert refusal({"name": "a", "root": static}).startswith("vhosts[0].root.fallback: holds '?'")
     auth = {"realm": "off", "users": [{"name": "anna", "password": "x"}]}
