@@ -422,8 +422,8 @@ options:
             version_added: 0.1.0
           compression:
             description:
-              - Whether text is compressed for clients that take it (gzip). Default is what nginx' own configuration says,
-                V(true) with role C(flatrun.infra.nginx) and else V(false).
+              - Whether text is compressed for clients that take it (gzip). Default is what nginx' own configuration
+                says, V(true) with role C(flatrun.infra.nginx) and else V(false).
             type: bool
             version_added: 0.1.0
           request_headers:

@@ -362,6 +362,12 @@ def test_a_name_that_an_included_file_has_holds_back_its_vhost_alone(newest: Sit
         held = newest.run(*vhosts, exclusive=True, on_invalid="quarantine")
         held.refused("held back 1", "vhosts[1] (taken.example.com)", "is a name of another server too")
         assert [newest.ask(name).status for name in named] == [301, 204, 301]
+        # Where it has its name already, others are none the worse for it.
+        own.rename(more / "aside")
+        newest.settle(*vhosts)
+        (more / "aside").rename(own)
+        newest.settle({**vhosts[0], "body_size": "1m"})
+        newest.run({**vhosts[1], "body_size": "1m"}).refused("vhosts[0] (taken.example.com)", "is a name of another")
     finally:
         own.unlink()
         (more / "taken").unlink()

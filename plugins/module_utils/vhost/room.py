@@ -77,7 +77,7 @@ class Site:
         """Serve the set; with ``on_invalid: quarantine`` without those that nginx does not take."""
         while True:
             try:
-                nginx.serve(self._staged(nginx, order), self.seen.running, _names(order.texts))
+                nginx.serve(self._staged(nginx, order), self.seen.running, self._new_names(order.texts))
                 return order
             except Rejected as error:
                 vhost = error.vhost or mentioned(order.texts, error.what) or self._culprit(nginx, order)
@@ -102,11 +102,17 @@ class Site:
         def is_bad(texts: Mapping[str, str]) -> bool:
             release = self._staged(nginx, replace(order, texts=texts))
             try:
-                return bool(nginx.complaint(release, self.seen.running, _names(texts)))
+                return bool(nginx.complaint(release, self.seen.running, self._new_names(texts)))
             finally:
                 nginx.releases.discard(release)
 
         return culprit(self.seen.files.texts, order.texts, order.version, is_bad, order.place)
+
+    def _new_names(self, texts: Mapping[str, str]) -> set[str]:
+        """Those of vhosts that are new or change. What was taken from others meanwhile is no fault of these."""
+        present = self.seen.files.texts
+        changed = (text for name, text in texts.items() if present.get(name) != text)
+        return {name for text in changed for name in summary_of(text).get("server_names", ())}
 
     def _staged(self, nginx: Nginx, order: Order) -> str:
         """A candidate with these vhosts and the rest of the current release, byte for byte."""
@@ -125,10 +131,6 @@ class Site:
 def _made(content: Content) -> str:
     """What could not be known beforehand."""
     return content if isinstance(content, str) else content.text(lambda: generate(_SALT).reveal())
-
-
-def _names(texts: Mapping[str, str]) -> set[str]:
-    return {name for text in texts.values() for name in summary_of(text).get("server_names", ())}
 
 
 def _where(vhost: str, error: Rejected) -> str:
