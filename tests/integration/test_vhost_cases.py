@@ -204,6 +204,21 @@ def test_a_paused_nginx_gets_its_release_and_loads_it_when_it_goes_on(site: Site
     assert site.ask("b.example.com").status == 301
 
 
+def test_a_crash_loop_is_told_by_what_nginx_says(site: Site) -> None:
+    site.settle(A)
+    broken = site.folder / "config" / "broken.conf"
+    broken.write_text("server { broken; }")
+    docker("restart", "--time", "1", site.name)
+    try:
+        # Whether the engine tries again just now, or waits for its next attempt.
+        for _time in range(3):
+            site.run(B).refused("broken", "conf.d/broken.conf")
+    finally:
+        broken.unlink()
+    site.until("a.example.com", 301)
+    site.settle(B)
+
+
 class Going:
     """One request that takes longer than a reload, on a connection of its own."""
 

@@ -31,6 +31,14 @@ LABEL = "flatrun.infra."
 _LINKS = 40
 
 
+# What the engine answers where a container isn't in the state that a request takes.
+_CONFLICT = 409
+
+
+class NotRunning(Unreachable):
+    """A container that runs no command: it ended, or is between two attempts of a crash loop."""
+
+
 class Engine:
     """A connection; ``where`` is the address as the user gave it, named in every error."""
 
@@ -145,8 +153,14 @@ class Engine:
 
         The engine mixes both as they come, in the middle of a line too: what is to be parsed is asked for alone.
         """
-        made = self.ask("exec_create", container, command, stderr=errors)
-        output = self.ask("exec_start", made["Id"])
+        with self._asking(f"exec {container}"):
+            try:
+                made = self.api.exec_create(container, command, stderr=errors)
+                output = self.api.exec_start(made["Id"])
+            except docker.errors.APIError as error:
+                if error.status_code != _CONFLICT:
+                    raise
+                raise NotRunning("it does not run, or ends again and again", f"container {container}") from None
         return self.ask("exec_inspect", made["Id"])["ExitCode"], output.decode("utf-8", "replace").strip()
 
     def pull(self, image: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
-from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
+from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine, NotRunning
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate import objection
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.observe import Observer
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import parse_guest
@@ -104,11 +104,14 @@ def _certificate(summary: Summary, state: State) -> dict[str, Any]:
     }
 
 
-def _answering(engine: Engine, container: str, summaries: Iterable[Summary]) -> frozenset[str]:
+def _answering(engine: Engine, container: str, summaries: Iterable[Summary]) -> frozenset[str] | None:
     wanted = sorted({address for each in summaries for address in each.get("upstreams", ())})
     asked = [address for address in wanted if _ADDRESS.fullmatch(address)]
     found: set[str] = set()
     for start in range(0, len(asked), _AT_ONCE):
-        _code, said = engine.run(container, ["sh", "-c", _PROBE, "probe", *asked[start : start + _AT_ONCE]], False)
+        try:
+            _code, said = engine.run(container, ["sh", "-c", _PROBE, "probe", *asked[start : start + _AT_ONCE]], False)
+        except NotRunning:
+            return None
         found.update(said.split())
     return frozenset(found)

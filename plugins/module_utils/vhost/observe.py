@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CERTIFICATES
-from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
+from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine, NotRunning
 from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import copies, syntax
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate import Certificate
@@ -61,7 +62,10 @@ class Observer:
         if self.guest:
             if status != "running":
                 return State(now=self.now, found=status)
-            self.nginx = External(self.engine, raw, self.guest, self.root)
+            try:
+                self.nginx = External(self.engine, raw, self.guest, self.root)
+            except NotRunning:
+                return State(now=self.now, found="restarting")
         else:
             self.root = self._root_of(raw)
         release = self.releases.current()
@@ -101,8 +105,8 @@ class Observer:
         variables = dict(entry.split("=", 1) for entry in raw["Config"].get("Env") or () if "=" in entry)
         self.version = self.version or version_of(variables.get("NGINX_VERSION", ""))
         if not self.version and status == "running":
-            said = self.engine.run(self.container, ["nginx", "-v"])[1]
-            self.version = version_of(said.rpartition("/")[2])
+            with suppress(NotRunning):
+                self.version = version_of(self.engine.run(self.container, ["nginx", "-v"])[1].rpartition("/")[2])
         return self.version
 
     def _files(self, release: str) -> Files:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Collection
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Protocol
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
-from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
+from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine, NotRunning
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import processes
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.domains import spelled_out
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.own import Own
@@ -26,6 +26,7 @@ _PAUSE = 0.05
 # A busy log is long, so it isn't read at each look.
 _LOG_PAUSE = 1.0
 _PLACE = re.compile(r"/\d{6,}/vhosts/([^:/]+)\.conf:\d+")
+_OWN_WORDS = "nginx: "
 _CONFLICT = re.compile(r'conflicting server name "([^"]+)"')
 
 
@@ -75,6 +76,9 @@ class Nginx:
         if running:
             try:
                 self.reload(release)
+            except NotRunning:
+                # It ended meanwhile, and reads the new one when it starts.
+                pass
             except FlatrunError:
                 self._take_back(former)
                 self.releases.discard(release)
@@ -86,7 +90,8 @@ class Nginx:
             self.releases.switch(former)
         else:
             self.releases.leave()
-        self.manner.tell(self._master())
+        with suppress(NotRunning):
+            self.manner.tell(self._master())
 
     def again(self, release: str) -> None:
         """Serve what is on disk already, and isn't served."""
@@ -131,13 +136,24 @@ class Nginx:
     def complaint(self, release: str, running: bool, names: Collection[str] = ()) -> str:
         """Why nginx would not take a staged release; empty if it would."""
         with self.manner.trial(release) as command:
-            code, said = self.engine.run(self.container, command) if running else self._run_apart(command)
+            code, said = self._run(command) if running else self._run_apart(command)
         if code:
             return _emergency(said)
         told = _CONFLICT.findall(said)
         own = set(spelled_out(names)) if told else set()
         conflicts = [name for name in told if own & set(spelled_out([name]))]
         return f"{conflicts[0]} is a name of another server too, in conf.d or in what it includes" if conflicts else ""
+
+    def _run(self, command: list[str]) -> tuple[int, str]:
+        """A command of nginx in the container, or beside it while that is between two attempts of a crash loop.
+
+        Where the container ends under way, the engine has its own words for it, or none. nginx' begin with its name.
+        """
+        with suppress(NotRunning):
+            code, said = self.engine.run(self.container, command)
+            if not code or _OWN_WORDS in said:
+                return code, said
+        return self._run_apart(command)
 
     def _run_apart(self, command: list[str]) -> tuple[int, str]:
         """A command in a container like this one, which doesn't run; without a network, since none is needed."""
