@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.flatrun.infra.tests.integration.faults import modules
 from ansible_collections.flatrun.infra.tests.integration.faults.lab import Lab, docker, module_path
 from ansible_collections.flatrun.infra.tests.integration.test_vhost_nginx import (
     Site,
@@ -217,6 +218,63 @@ def test_a_crash_loop_is_told_by_what_nginx_says(site: Site) -> None:
         broken.unlink()
     site.until("a.example.com", 301)
     site.settle(B)
+
+
+def info(site: Site, **options: Any) -> dict[str, Any]:
+    given = {"container": site.name, "root_dir": site.lab.root, "probe": True, **options}
+    return modules.start("flatrun_vhost_info", given, site.lab.modules).finish().good().said
+
+
+def test_what_is_told(site: Site) -> None:
+    certificate(site.lab, "told", "told.example.com", days=60)
+    pool = {"servers": ["127.0.0.1:80", "127.0.0.1:1"]}
+    site.settle(A, {"name": "told.example.com", "upstream": pool, "tls": {"certificate": "told"}})
+    told = info(site)
+    assert told["live"]
+    assert told["container"] == {"name": site.name, "status": "running", "version": told["container"]["version"]}
+    assert told["served"] == told["release"] == site.current()
+    assert told["release_age"] < 300
+    plain, tls = told["vhosts"]
+    nothing: dict[str, Any] = {"upstreams": [], "certificate": None, "edited": False}
+    assert plain == {"name": "a.example.com", "server_names": ["a.example.com"], **nothing}
+    answers = {each["address"]: each["answers"] for each in tls["upstreams"]}
+    assert answers == {"127.0.0.1:1": False, "127.0.0.1:80": True}
+    assert tls["certificate"].pop("fullchain").endswith("/told/fullchain.pem")
+    assert tls["certificate"].pop("days_left") in (59, 60)
+    assert tls["certificate"] == {"names": ["told.example.com"], "problem": ""}
+    assert [each["name"] for each in info(site, vhosts=["told.example.com"])["vhosts"]] == ["told.example.com"]
+    assert info(site, probe=False)["vhosts"][1]["upstreams"][0]["answers"] is None
+
+
+def test_what_is_told_of_what_is_not_well(site: Site) -> None:
+    folder = certificate(site.lab, "ill", "ill.example.com")
+    site.settle(A, {"name": "ill.example.com", "upstream": "127.0.0.1:80", "tls": {"certificate": "ill"}})
+    expire(folder, "ill.example.com")
+    found = info(site)["vhosts"][1]["certificate"]
+    assert (found["days_left"], found["problem"]) == (-2, "it expired a day ago")
+    edited = site.folder / "releases" / "current" / "vhosts" / "a.example.com.conf"
+    edited.write_text(edited.read_text().partition("\n")[2])
+    (folder / "privkey.pem").unlink()
+    found = info(site)["vhosts"]
+    assert [each["edited"] for each in found] == [True, False]
+    assert (found[1]["certificate"]["days_left"], "privkey.pem" in found[1]["certificate"]["problem"]) == (None, True)
+    # On disk is what nginx was not told of.
+    link, served = site.folder / "releases" / "current", site.current()
+    link.unlink()
+    link.symlink_to(f"{int(served) - 1:06d}")
+    told = info(site)
+    assert (told["live"], told["served"], told["release"]) == (False, served, f"{int(served) - 1:06d}")
+    link.unlink()
+    link.symlink_to(served)
+    subprocess.run(["rm", "-rf", str(folder)], check=True)
+    site.settle({"name": "ill.example.com", "state": "absent"}, A)
+    docker("stop", "--time", "1", site.name)
+    told = info(site)
+    assert (told["container"]["status"], told["live"], told["served"]) == ("exited", False, "")
+    docker("start", site.name)
+    told = info(site, container=f"{site.name}-none")
+    assert (told["container"]["status"], told["live"], told["release"], told["vhosts"]) == ("absent", False, "", [])
+    site.until("a.example.com", 301)
 
 
 class Going:

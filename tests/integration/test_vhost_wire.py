@@ -614,6 +614,19 @@ def test_an_app_that_routes_in_the_browser_beside_another(site: Wire) -> None:
     assert site.told("spa.test", "/@flatrun_fallback_0")["app"] == "one"
 
 
+def test_raw_text(site: Wire) -> None:
+    within = {"path": "/within", "raw": "add_header X-Raw 1;"}
+    vhost = {"name": "raw.test", "upstream": "unix:/run/apps/one"}
+    beside = "location = /beside { return 200 raw; }"
+    for each in ({**vhost, "raw": beside}, {**vhost, "locations": [within]}):
+        site.run(each).refused("vhosts[0].raw: is taken only with allow_raw: true")
+    site.run({**vhost, "raw": "} server {"}, allow_raw=True).refused("vhosts[0].raw: closes a block")
+    site.settle({**vhost, "raw": beside, "locations": [within]}, allow_raw=True)
+    assert site.ask("raw.test", "/beside").body == "raw"
+    found = [site.ask("raw.test", path) for path in ("/within", "/")]
+    assert [(each.told["app"], each.headers.get("x-raw")) for each in found] == [("one", "1"), ("one", None)]
+
+
 def test_compression(site: Wire) -> None:
     line = http.client.HTTPConnection("127.0.0.1", site.port, timeout=15)
     line.request("GET", "/", headers={"Host": "gzip.test", "Accept-Encoding": "gzip"})
