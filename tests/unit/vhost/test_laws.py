@@ -110,7 +110,7 @@ def unshared(files: Files) -> Iterator[str]:
     upstreams = [line.split()[1] for line in lines if line.startswith("upstream ")]
     used = {word for text in files.vhosts.values() for word in words(text) if word.startswith("flatrun_")}
     pools = {name for name in used if not name.startswith(("flatrun_rate", "flatrun_connection", "flatrun_tls"))}
-    pools -= {"flatrun_upstream", "flatrun_rest"}
+    pools -= {"flatrun_upstream", "flatrun_rest", "flatrun_upgrade"}
     if sorted(upstreams) != sorted({*pools, *(["flatrun_upstreams"] if pools else [])}) and all(
         map(summary_of, files.vhosts.values())
     ):
