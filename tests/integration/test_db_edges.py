@@ -49,6 +49,33 @@ def test_another_plugin_without_a_password_empties_none(edge: Server) -> None:
     assert not edge.may_enter("edge", "")
 
 
+def test_a_role_that_is_granted_makes_no_other_active(servers: dict[str, Server]) -> None:
+    """MySQL takes the list of those that are active at a login as a whole, and one that everybody has may be in it."""
+    server = servers["mysql"]
+    names = ("edge_app", "edge_boss", "edge_all")
+    roles = [{"name": name, "attributes": ["ROLE"]} for name in names]
+    member = {"user": "edge", "object_type": "role", "objects": ["edge_app"]}
+    listed = "SELECT DEFAULT_ROLE_USER FROM mysql.default_roles WHERE USER = 'edge' ORDER BY 1"
+    server.run({"users": [{"name": "edge", "password": "of edge"}, *roles]})
+    try:
+        server.say(
+            "SET GLOBAL mandatory_roles = 'edge_all'",
+            "GRANT edge_boss TO edge",
+            "ALTER USER edge DEFAULT ROLE edge_all",
+        )
+        server.settle({"grants": [{**member, "grant_option": True}]})
+        assert server.ask(listed) == [("edge_all",), ("edge_app",)]
+        server.settle({"grants": [{**member, "grant_option": True, "state": "absent"}]})
+        assert server.ask(listed) == [("edge_all",), ("edge_app",)]
+        server.say("ALTER USER edge DEFAULT ROLE NONE")
+        server.settle({"grants": [{**member, "objects": ["edge_app", "edge_boss"]}]})
+        assert server.ask(listed) == [("edge_app",), ("edge_boss",)]
+    finally:
+        server.say("SET GLOBAL mandatory_roles = DEFAULT")
+        gone = [{"name": name, "state": "absent"} for name in ("edge", *names)]
+        server.run({"users": gone})
+
+
 def test_times_that_python_has_not(edge: Server) -> None:
     if not edge.is_postgresql:
         (found,) = query(edge, ["SELECT CAST('9999-12-31 23:59:59' AS DATETIME) AS t"])["results"]

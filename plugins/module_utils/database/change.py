@@ -130,12 +130,16 @@ class DropUser:
 
 @dataclass(frozen=True)
 class Grant:
-    """``whole`` is True where these are all the privileges that the server knows on the target."""
+    """``whole`` is True where these are all the privileges that the server knows on the target.
+
+    ``active`` are the roles that are active at each login afterwards, where MySQL has to be told.
+    """
 
     grantee: Grantee
     target: Target
     privileges: Mapping[str, bool]
     whole: bool = False
+    active: tuple[Grantee, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,7 @@ class Revoke:
     privileges: tuple[str, ...]
     only_option: bool = False
     grantors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    active: tuple[Grantee, ...] = ()
 
 
 Change = Union[

@@ -149,6 +149,8 @@ class State:
     folds_case: bool = False
     literal_patterns: bool = False
     roles_are_active: bool = False
+    # MySQL: of the roles that everybody has, those that are active when this one logs in.
+    mandatory: Mapping[Grantee, frozenset[Grantee]] = field(default_factory=dict)
     # PostgreSQL: attributes of the administrator, and whose member it is; None for a superuser, who needs neither.
     administers: frozenset[str] = frozenset()
     member_of: frozenset[str] | None = None

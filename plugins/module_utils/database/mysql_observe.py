@@ -32,6 +32,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     User,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_dialect import MySQL
+from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_roles import mandatory, memberships
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_session import Session, try_login
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, Task, WantedUser
 
@@ -90,11 +91,12 @@ class Observer:
             owned=self._owned(users),
             folds_case=variables.get("lower_case_table_names", "0") != "0",
             literal_patterns=variables.get("partial_revokes", "OFF") == "ON",
+            mandatory=mandatory(self.session, self.names, variables.get("mandatory_roles", "")),
             roles_are_active=variables.get("activate_all_roles_on_login", "OFF") == "ON",
         )
 
     def _variables(self) -> dict[str, str]:
-        names = ("lower_case_table_names", "partial_revokes", "activate_all_roles_on_login")
+        names = ("lower_case_table_names", "partial_revokes", "activate_all_roles_on_login", "mandatory_roles")
         rows = self.session.rows("SHOW VARIABLES WHERE Variable_name IN %s", (names,))
         return {row["Variable_name"]: row["Value"] for row in rows}
 
@@ -207,7 +209,7 @@ class Observer:
         for row in self._of_names("SELECT * FROM mysql.procs_priv WHERE User IN %s"):
             target = Target(row["Routine_type"].lower(), row["Db"], name=row["Routine_name"])
             found[self._who(row), target] = dict.fromkeys(_words(row["Proc_priv"]), False)
-        self._memberships(found)
+        found.update(memberships(self.session, self.names, self.mariadb))
         return found
 
     def _of_names(self, query: str) -> list[dict[str, Any]]:
@@ -239,24 +241,6 @@ class Observer:
                 held[name] = False
             if grantable:
                 held[GRANT_OPTION] = False
-
-    def _memberships(self, found: Found) -> None:
-        if self.mariadb:
-            for row in self._of_names("SELECT * FROM mysql.roles_mapping WHERE User IN %s"):
-                found[self._who(row), Target("role", name=row["Role"])] = {MEMBER: row["Admin_option"] == "Y"}
-            return
-        edges = self._of_names(
-            "SELECT TO_USER AS User, TO_HOST AS Host, FROM_USER AS role, FROM_HOST AS place, WITH_ADMIN_OPTION AS admin"
-            " FROM mysql.role_edges WHERE TO_USER IN %s"
-        )
-        for row in edges:
-            target = Target("role", name=row["role"], host=row["place"].lower())
-            found[self._who(row), target] = {MEMBER: row["admin"] == "Y"}
-        for row in self._of_names("SELECT * FROM mysql.default_roles WHERE USER IN %s"):
-            who = self.dialect.grantee(row["USER"], row["HOST"])
-            target = Target("role", name=row["DEFAULT_ROLE_USER"], host=row["DEFAULT_ROLE_HOST"].lower())
-            if (who, target) in found:
-                found[who, target][ACTIVE] = False
 
     def _in_use(self) -> dict[str, tuple[str, ...]]:
         named = [database.name for database in self.task.databases if database.state == ABSENT]

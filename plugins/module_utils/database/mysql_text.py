@@ -28,7 +28,6 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.change impo
     Statement,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
-    ACTIVE,
     GRANT_OPTION,
     LOCKED,
     MEMBER,
@@ -136,9 +135,9 @@ def _member(change: Grant, role: str) -> tuple[Statement, ...]:
     if MEMBER in change.privileges:
         option = " WITH ADMIN OPTION" if change.privileges[MEMBER] else ""
         made.append(Statement((f"GRANT {role} TO {who}{option}",)))
-    if ACTIVE in change.privileges:
+    if change.active:
         # Otherwise the member would have to ask for the role each time it logs in.
-        made.append(Statement((f"ALTER USER {who} DEFAULT ROLE ALL",)))
+        made.append(Statement((f"ALTER USER {who} DEFAULT ROLE {', '.join(map(account, change.active))}",)))
     return tuple(made)
 
 
@@ -162,7 +161,7 @@ def _revoke(change: Revoke, mariadb: bool) -> tuple[Statement, ...]:
             return (Statement((f"REVOKE ADMIN OPTION FOR {role} FROM {who}",)),)
         whole = Statement((f"REVOKE {role} FROM {who}",))
         # MySQL takes the whole membership only, so it is given anew.
-        again = Grant(change.grantee, target, {MEMBER: False, ACTIVE: False})
+        again = Grant(change.grantee, target, {MEMBER: False}, active=change.active)
         return (whole, *_member(again, role)) if change.only_option else (whole,)
     names = [GRANT_OPTION] if change.only_option else sorted(change.privileges)
     return (Statement((f"REVOKE {_privileges(names, target)} ON {_place(target)} FROM {who}",)),)

@@ -14,14 +14,23 @@ class Ledger:
     """The rights as they will be at a point of the plan: those that were found, and what came before."""
 
     def __init__(self, rights: Rights) -> None:
-        self._rights = {key: dict(held) for key, held in rights.items()}
+        self._rights: dict[tuple[Grantee, Target], Held] = {}
+        self._targets: dict[Grantee, list[Target]] = {}
+        self.add(rights)
 
     @property
     def rights(self) -> dict[tuple[Grantee, Target], Held]:
         return self._rights
 
     def held(self, grantee: Grantee, target: Target) -> Held:
-        return self._rights.setdefault((grantee, target), {})
+        if (grantee, target) not in self._rights:
+            self._rights[grantee, target] = {}
+            self._targets.setdefault(grantee, []).append(target)
+        return self._rights[grantee, target]
+
+    def targets(self, grantee: Grantee) -> list[Target]:
+        """Everything on which somebody has rights, or had some."""
+        return list(self._targets.get(grantee, ()))
 
     def add(self, rights: Rights) -> None:
         for (grantee, target), privileges in rights.items():
@@ -30,4 +39,6 @@ class Ledger:
     def hand_over(self, database: str, before: str, after: str) -> None:
         """A new owner gets what the former one had, as PostgreSQL does it."""
         target = Target("database", database)
-        self.held(Grantee(after), target).update(self._rights.pop((Grantee(before), target), {}))
+        former = self.held(Grantee(before), target)
+        self.held(Grantee(after), target).update(former)
+        former.clear()

@@ -13,6 +13,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Act
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Grant, Revoke
 from ansible_collections.flatrun.infra.plugins.module_utils.database.dialect import Dialect
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
+    ACTIVE,
     ALL,
     GRANT_OPTION,
     MEMBER,
@@ -22,6 +23,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     Target,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_ledger import Held, Ledger
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_words import listed, reason_to_grant, step
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
     ABSENT,
     EXCLUSIVE,
@@ -133,7 +135,7 @@ class Settlement:
             if new and public and wanted.name not in named:
                 change = Revoke(PUBLIC, target, tuple(sorted(public)))
                 why = "a new database is for those who are granted it"
-                yield _action(wanted.item, change, dict(public), {}, why, frozenset())
+                yield step(wanted.item, change, dict(public), {}, why, frozenset())
                 public.clear()
 
     def _grantees(self, wanted: WantedGrant, taken: bool) -> list[Grantee]:
@@ -164,8 +166,9 @@ class Settlement:
         if missing:
             before = dict(held)
             held.update(missing)
-            change = Grant(one.grantee, one.target, missing, bool(one.known) and one.known <= {*missing})
-            yield _action(one.item, change, before, held, _reason_to_grant(missing, before, one.known), one.known)
+            active = self._active(one.grantee) if ACTIVE in missing else ()
+            change = Grant(one.grantee, one.target, missing, bool(one.known) and one.known <= {*missing}, active)
+            yield step(one.item, change, before, held, reason_to_grant(missing, before, one.known), one.known)
 
     def _take(self, one: Asked) -> Iterator[Action]:
         held, meant = self.ledger.held(one.grantee, one.target), frozenset(one.privileges)
@@ -178,7 +181,7 @@ class Settlement:
         # To grant on nothing would be a right that nobody asked for.
         everything = meant | {GRANT_OPTION} if meant >= {*held} - {GRANT_OPTION} else meant
         present = [name for name in everything if name in held]
-        yield from self._revoke(one.item, one.grantee, one.target, present, False, f"it has {_listed(present)}")
+        yield from self._revoke(one.item, one.grantee, one.target, present, False, f"it has {listed(present)}")
 
     def _surplus(self) -> Iterator[Action]:
         """What a user of the task's grants has beyond them. Owners keep what is theirs."""
@@ -192,7 +195,7 @@ class Settlement:
             held, wanted = self.ledger.held(grantee, target), self.wanted.get((grantee, target), {})
             more = [name for name in held if name not in wanted]
             grantable = [name for name in held if name in wanted and held[name] > wanted[name]]
-            why = f"nothing asks for {_listed(more)}"
+            why = f"nothing asks for {listed(more)}"
             yield from self._revoke(self.items[grantee], grantee, target, more, False, why)
             why = "nothing asks for it to be granted on"
             yield from self._revoke(self.items[grantee], grantee, target, grantable, True, why)
@@ -227,17 +230,27 @@ class Settlement:
         grantors = {name: self.state.grantors.get((grantee, target, name), ()) for name in privileges}
         given = {name: who for name, who in grantors.items() if who}
         known = self.state.privileges.get(target.kind, frozenset())
-        change = Revoke(grantee, target, tuple(sorted(privileges)), only_option, given)
-        yield _action(item, change, before, held, why, known)
+        active = self._active(grantee) if ACTIVE in held else ()
+        change = Revoke(grantee, target, tuple(sorted(privileges)), only_option, given, active)
+        yield step(item, change, before, held, why, known)
         if target.kind == "table" and not only_option:
             self._forget_columns(grantee, target, privileges)
 
+    def _active(self, grantee: Grantee) -> tuple[Grantee, ...]:
+        """MySQL: all the roles that are to be active at a login, for the server takes the whole list only."""
+        granted = {
+            Grantee(target.name, target.host)
+            for target in self.ledger.targets(grantee)
+            if target.kind == "role" and ACTIVE in self.ledger.held(grantee, target)
+        }
+        return tuple(sorted(granted | self.state.mandatory.get(grantee, frozenset())))
+
     def _forget_columns(self, grantee: Grantee, table: Target, privileges: Iterable[str]) -> None:
         """Servers take a table's privilege from its columns too."""
-        for (who, target), held in self.ledger.rights.items():
-            if who == grantee and target.kind == "column" and replace(target, kind="table", column="") == table:
+        for target in self.ledger.targets(grantee):
+            if target.kind == "column" and replace(target, kind="table", column="") == table:
                 for name in privileges:
-                    held.pop(name, None)
+                    self.ledger.held(grantee, target).pop(name, None)
 
 
 def expand(wanted: WantedGrant, given: frozenset[str], known: frozenset[str], target: Target) -> frozenset[str]:
@@ -253,35 +266,3 @@ def expand(wanted: WantedGrant, given: frozenset[str], known: frozenset[str], ta
             f"It knows {', '.join(sorted(known))}.",
         )
     return known if ALL in given else given
-
-
-def _reason_to_grant(missing: Mapping[str, bool], before: Mapping[str, bool], known: frozenset[str]) -> str:
-    if {*missing} <= {*before}:
-        return "it may not grant them on"
-    return "it lacks all privileges" if known and known <= {*missing} else f"it lacks {_listed(missing)}"
-
-
-def _listed(privileges: Iterable[str]) -> str:
-    return ", ".join(sorted(privileges))
-
-
-def _action(
-    item: str,
-    change: Grant | Revoke,
-    before: Mapping[str, bool],
-    after: Mapping[str, bool],
-    why: str,
-    known: frozenset[str],
-) -> Action:
-    verb = "grant" if isinstance(change, Grant) else "revoke"
-    target = f"{change.grantee} on {change.target}"
-    return Action(verb, target, why, item, _lines(before, known), _lines(after, known), change)
-
-
-def _lines(privileges: Mapping[str, bool], known: frozenset[str]) -> list[str]:
-    """What the diff shows: ALL for all that the server knows, because nobody reads twenty lines for each user."""
-    shown = dict(privileges)
-    values = {shown.get(name) for name in known}
-    if len(known) > 1 and len(values) == 1 and None not in values:
-        shown = {ALL: shown[min(known)], **{name: option for name, option in shown.items() if name not in known}}
-    return [f"{name} with grant option" if grantable else name for name, grantable in sorted(shown.items())]

@@ -1,0 +1,45 @@
+"""Rights whose meaning a server tells in its own way: what is left alone, and what goes along."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Walk, walk
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import ACTIVE, MEMBER, MYSQL, Grantee, Target
+from ansible_collections.flatrun.infra.tests.unit.database.world import Server, params, room
+
+ANN, TEAM, BOSS = Grantee("ann", "%"), Grantee("team", "%"), Grantee("dba", "%")
+
+
+def statements(server: Server, **task: Any) -> list[str]:
+    course: Walk[Any] = Walk()
+    here = room(server)
+    return list(walk(here, here.parse(params(**task)), False, course)["statements"])
+
+
+@pytest.fixture
+def mysql() -> Server:
+    """With two roles, of which one is there for when it is asked for alone."""
+    made = Server(MYSQL)
+    roles = [{"name": role.name, "attributes": ["ROLE"]} for role in (TEAM, BOSS)]
+    statements(made, users=[{"name": "ann", "password": "of ann"}, *roles])
+    made.rights[ANN, Target("role", name="dba", host="%")] = {MEMBER: False}
+    return made
+
+
+def test_a_role_that_is_granted_makes_no_other_active(mysql: Server) -> None:
+    member = {"user": "ann", "object_type": "role", "objects": ["team"]}
+    assert statements(mysql, grants=[{**member, "grant_option": True}]) == [
+        "GRANT 'team'@'%' TO 'ann'@'%' WITH ADMIN OPTION",
+        "ALTER USER 'ann'@'%' DEFAULT ROLE 'team'@'%'",
+    ]
+    assert statements(mysql, grants=[{**member, "grant_option": True, "state": "absent"}]) == [
+        "REVOKE 'team'@'%' FROM 'ann'@'%'",
+        "GRANT 'team'@'%' TO 'ann'@'%'",
+        "ALTER USER 'ann'@'%' DEFAULT ROLE 'team'@'%'",
+    ]
+    assert statements(mysql, grants=[{**member, "objects": ["dba"]}])[-1:] == [
+        "ALTER USER 'ann'@'%' DEFAULT ROLE 'dba'@'%', 'team'@'%'",
+    ]
+    assert mysql.rights[ANN, Target("role", name="dba", host="%")] == {MEMBER: False, ACTIVE: False}
