@@ -123,7 +123,11 @@ class Server:
         at = {"host": self.endpoint.host, "port": self.endpoint.port, "user": name}
         if self.is_postgresql:
             made = psycopg2.connect(
-                dbname=database or "postgres", password=secret, application_name="flatrun tests", **at
+                dbname=database or "postgres",
+                password=secret,
+                application_name="flatrun tests",
+                client_encoding="UTF8",
+                **at,
             )
             made.autocommit = True
         else:
@@ -264,8 +268,10 @@ def build_missing(lines: Sequence[str]) -> None:
 
 
 @contextmanager
-def started(lines: Sequence[str], images: Mapping[str, str], modules: Path) -> Iterator[dict[str, Server]]:
-    """A server of each line, all of them started at once."""
+def started(
+    lines: Sequence[str], images: Mapping[str, str], modules: Path, settings: str = ""
+) -> Iterator[dict[str, Server]]:
+    """A server of each line, all of them started at once; ``settings`` are MariaDB's beside the usual ones."""
     build_missing(lines)
     prefix = f"frt{secrets.token_hex(3)}"
     # The folders above may be nobody else's to write, so it is none of pytest's.
@@ -278,7 +284,7 @@ def started(lines: Sequence[str], images: Mapping[str, str], modules: Path) -> I
             "container": name,
             "image": image_of(line, images),
             "networks": [prefix],
-            **({"config_files": {"90-tests.cnf": _MARIADB}} if line.startswith("mariadb") else {}),
+            **({"config_files": {"90-tests.cnf": _MARIADB + settings}} if line.startswith("mariadb") else {}),
         }
         for line, name in names.items()
     ]

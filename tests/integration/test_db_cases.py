@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server, steps
+from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server, started, steps
 from ansible_collections.flatrun.infra.tests.integration.faults import modules
 
 pytestmark = GROUP
@@ -88,3 +88,88 @@ def test_settings_by_which_sql_reads_differently(server: Server) -> None:
         server.settle(gone)
     assert steps(server.settle(task)) == done
     server.settle(gone)
+
+
+def spelled(*, table: str, routine: str, columns: str) -> list[dict[str, Any]]:
+    """Rights of each kind whose place has a name that a server may read in any case."""
+    at = {"user": "folded", "database": "folded_1"}
+    return [
+        {**at, "object_type": "table", "objects": [table], "privileges": ["INSERT", f"SELECT ({columns})"]},
+        {**at, "object_type": "procedure", "objects": [routine], "privileges": ["EXECUTE"]},
+    ]
+
+
+def folds(server: Server, first: list[dict[str, Any]], other: list[dict[str, Any]]) -> None:
+    """What is granted in one spelling is there in the other, and is gone when it is taken in that."""
+    held = (
+        "SELECT COUNT(*) FROM mysql.tables_priv WHERE User = 'folded' UNION ALL"
+        " SELECT COUNT(*) FROM mysql.columns_priv WHERE User = 'folded' UNION ALL"
+        " SELECT COUNT(*) FROM mysql.procs_priv WHERE User = 'folded'"
+    )
+    server.run({"databases": [{"name": "folded_1"}], "users": [{"name": "folded", "password": "of folded"}]})
+    try:
+        server.say(
+            "CREATE TABLE Orders (Id int, `Länge` int)",
+            "CREATE PROCEDURE MyProc() SELECT 1",
+            database="folded_1",
+        )
+        server.settle({"grants": first})
+        assert not server.run({"grants": other})
+        assert not server.run({"grants": other, "grants_mode": "exclusive"})
+        assert server.ask(held) == [(1,), (2,), (1,)]
+        server.settle({"grants": other, "grants_mode": "subtract"})
+        assert server.ask(held) == [(0,), (0,), (0,)]
+    finally:
+        gone = {"state": "absent", "force": True}
+        server.run({"databases": [{"name": "folded_1", **gone}], "users": [{"name": "folded", **gone}]})
+
+
+@pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+def test_names_of_routines_and_columns_in_any_case(engine: str, servers: dict[str, Server]) -> None:
+    first = spelled(table="Orders", routine="MyProc", columns="Id, Länge")
+    folds(servers[engine], first, spelled(table="Orders", routine="mYpROC", columns="iD, lÄNGE"))
+
+
+def test_names_of_tables_in_any_case(images: dict[str, str], servers: dict[str, Server]) -> None:
+    modules = servers["mariadb"].modules
+    with started(["mariadb"], images, modules, "lower_case_table_names=1\n") as found:
+        first = spelled(table="Orders", routine="MyProc", columns="Id, Länge")
+        folds(found["mariadb"], first, spelled(table="oRDERS", routine="myproc", columns="ID, länge"))
+        owner = {"name": "folded", "password": "of folded"}
+        found["mariadb"].settle({"databases": [{"name": "Shop", "owner": "folded"}], "users": [owner]})
+        assert found["mariadb"].may_enter("folded", "of folded", "SHOP")
+
+
+@pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+def test_a_database_that_is_granted_by_its_name_and_as_a_pattern(engine: str, servers: dict[str, Server]) -> None:
+    server = servers[engine]
+    grant = {"user": "twice", "database": "twice_1", "privileges": ["SELECT"]}
+    held = "SELECT Db FROM mysql.db WHERE User = 'twice'"
+    server.run({"databases": [{"name": "twice_1"}], "users": [{"name": "twice", "password": "of twice"}]})
+    try:
+        for mode, left in (("append", []), ("exclusive", [("twice\\_1",)])):
+            server.say("GRANT SELECT ON `twice_1`.* TO twice", "GRANT SELECT ON `twice\\_1`.* TO twice")
+            server.settle({"grants": [{**grant, "state": "present" if left else "absent"}], "grants_mode": mode})
+            assert server.ask(held) == left
+    finally:
+        gone = {"state": "absent", "force": True}
+        server.run({"databases": [{"name": "twice_1", **gone}], "users": [{"name": "twice", **gone}]})
+
+
+def test_a_database_whose_names_are_bytes_of_no_encoding(servers: dict[str, Server]) -> None:
+    server, name, table = servers["postgresql"], "bytes_ä€", "tabelle_ö"
+    bare = {"name": name, "encoding": "sql_ascii", "collation": "C", "owner": name}
+    grants = [
+        {"user": "leser_ü", "database": name, "privileges": ["CONNECT"]},
+        {"user": "leser_ü", "database": name, "object_type": "table", "objects": [table], "privileges": ["SELECT (ß)"]},
+    ]
+    users = [{"name": each, "password": f"of {each}"} for each in (name, "leser_ü")]
+    try:
+        server.settle({"databases": [bare], "users": users, "grants": grants[:1]})
+        server.say(f'CREATE TABLE "{table}" AS SELECT 1 AS "ß"', database=name)
+        for mode in ("append", "exclusive", "subtract"):
+            server.settle({"databases": [bare], "users": users, "grants": grants, "grants_mode": mode})
+            assert server.may_enter("leser_ü", "of leser_ü", name) is (mode != "subtract")
+    finally:
+        gone = {"state": "absent", "force": True}
+        server.settle({"databases": [{"name": name, **gone}], "users": [{**each, **gone} for each in users]})

@@ -60,9 +60,12 @@ class Dialect(Protocol):
         """The rights that come with users who don't exist yet."""
 
     def targets(
-        self, wanted: WantedGrant, grantee: Grantee, task: Task, state: State, rights: Rights
+        self, wanted: WantedGrant, grantee: Grantee, task: Task, state: State
     ) -> list[tuple[Target, tuple[str, ...]]]:
         """What the grant is on, and the privileges on each."""
+
+    def fold(self, target: Target, state: State) -> Target:
+        """What all targets have in common that are one to the server, however it keeps them."""
 
     def options(self, target: Target, privileges: frozenset[str], state: State) -> dict[str, bool]:
         """The privileges as they are held by somebody who may grant them on."""

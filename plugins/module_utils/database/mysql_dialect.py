@@ -25,7 +25,6 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     User,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
-    EXCLUSIVE,
     Task,
     WantedDatabase,
     WantedGrant,
@@ -55,8 +54,8 @@ class MySQL:
     def adapt(self, task: Task, state: State) -> Task:
         task = spec_administrators.mysql(task, state.privileges.get("server", ()))
 
-        def named(database: str) -> str:
-            return database.lower() if state.folds_case else database
+        def named(one: str) -> str:
+            return one.lower() if state.folds_case else one
 
         databases = [
             replace(each, name=named(each.name), encoding=_charset(each.encoding), collation=each.collation.lower())
@@ -68,6 +67,7 @@ class MySQL:
             replace(
                 each,
                 database=named(each.database),
+                objects=tuple(map(named, each.objects)) if each.object_type == "table" else each.objects,
                 privileges=tuple(self._privilege(one, state) for one in each.privileges if one[0] != "USAGE"),
             )
             for each in task.grants
@@ -112,7 +112,7 @@ class MySQL:
         return {}
 
     def targets(
-        self, wanted: WantedGrant, grantee: Grantee, task: Task, state: State, rights: Rights
+        self, wanted: WantedGrant, grantee: Grantee, task: Task, state: State
     ) -> list[tuple[Target, tuple[str, ...]]]:
         plain = tuple(name for name, columns in wanted.privileges if not columns)
         if wanted.object_type == "server":
@@ -121,8 +121,8 @@ class MySQL:
             names = [MEMBER] if self.mariadb or state.roles_are_active or self._is_role(grantee, task, state) else []
             return [(self._role(name), tuple(names or (MEMBER, ACTIVE))) for name in wanted.objects]
         if wanted.object_type == "database":
-            strict = task.grants_mode == EXCLUSIVE
-            return [(self._database(wanted, grantee, state, {} if strict else rights), plain)]
+            exact = wanted.pattern or state.literal_patterns
+            return [(Target("database", wanted.database if exact else text.pattern(wanted.database)), plain)]
         return list(_inside(wanted, plain))
 
     def _is_role(self, grantee: Grantee, task: Task, state: State) -> bool:
@@ -133,13 +133,15 @@ class MySQL:
     def _role(self, name: str) -> Target:
         return Target("role", name=name, host="" if self.mariadb else "%")
 
-    def _database(self, wanted: WantedGrant, grantee: Grantee, state: State, rights: Rights) -> Target:
-        """The server applies one row of its table only, so a grant on the name as it is counts as this one."""
-        plain = Target("database", wanted.database)
-        if wanted.pattern or state.literal_patterns:
-            return plain
-        escaped = Target("database", text.pattern(wanted.database))
-        return plain if not rights.get((grantee, escaped)) and rights.get((grantee, plain)) else escaped
+    def fold(self, target: Target, state: State) -> Target:
+        """Routines and columns go by their names in any case, and wildcards of a database's name mean it as well."""
+        if target.kind in ("procedure", "function"):
+            return replace(target, name=target.name.lower())
+        if target.kind == "column":
+            return replace(target, column=target.column.lower())
+        if target.kind == "database" and not state.literal_patterns:
+            return replace(target, database=text.unescaped(target.database))
+        return target
 
     def options(self, target: Target, privileges: frozenset[str], state: State) -> dict[str, bool]:
         if target.kind == "role":

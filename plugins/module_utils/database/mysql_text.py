@@ -75,6 +75,11 @@ def pattern(database: str) -> str:
     return database.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%")
 
 
+def unescaped(kept: str) -> str:
+    """The database that such a pattern means, where its wildcards stand for themselves."""
+    return re.sub(r"\\(.)", r"\1", kept)
+
+
 def _place(target: Target) -> str:
     if target.kind == "server":
         return "*.*"

@@ -46,7 +46,7 @@ def plan(task: Task, state: State) -> Plan:
         return Plan(missing)
     task = dialect.adapt(task, state)
     guards.check(task, state, dialect)
-    ledger = Ledger(state.rights)
+    ledger = Ledger(state.rights, lambda target: dialect.fold(target, state))
     for inside in state.insides.values():
         ledger.add(inside.rights)
     ledger.add(dialect.usual_rights(task, state))

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Callable
+
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import Grantee, Rights, Target
 
 Held = dict[str, bool]
@@ -13,9 +15,11 @@ Held = dict[str, bool]
 class Ledger:
     """The rights as they will be at a point of the plan: those that were found, and what came before."""
 
-    def __init__(self, rights: Rights) -> None:
+    def __init__(self, rights: Rights, fold: Callable[[Target], Target] = lambda target: target) -> None:
+        self._fold = fold
         self._rights: dict[tuple[Grantee, Target], Held] = {}
         self._targets: dict[Grantee, list[Target]] = {}
+        self._spelled: dict[tuple[Grantee, Target], list[Target]] = {}
         self.add(rights)
 
     @property
@@ -26,11 +30,19 @@ class Ledger:
         if (grantee, target) not in self._rights:
             self._rights[grantee, target] = {}
             self._targets.setdefault(grantee, []).append(target)
+            self._spelled.setdefault((grantee, self._fold(target)), []).append(target)
         return self._rights[grantee, target]
 
     def targets(self, grantee: Grantee) -> list[Target]:
         """Everything on which somebody has rights, or had some."""
         return list(self._targets.get(grantee, ()))
+
+    def spelled(self, grantee: Grantee, target: Target) -> list[Target]:
+        """This target in each spelling under which somebody has rights on it; where there is none, as first asked."""
+        self.held(grantee, target)
+        known = self._spelled[grantee, self._fold(target)]
+        there = [each for each in known if self._rights[grantee, each]]
+        return sorted(there, key=lambda each: each != target) or known[:1]
 
     def add(self, rights: Rights) -> None:
         for (grantee, target), privileges in rights.items():

@@ -98,17 +98,28 @@ class Settlement:
         for grantee in self._grantees(wanted, taken):
             if named:
                 self.items.setdefault(grantee, wanted.item)
-            for target, names in self.dialect.targets(wanted, grantee, self.task, self.state, self.ledger.rights):
-                known = self.state.privileges.get(target.kind, frozenset())
-                meant = expand(wanted, frozenset(names), known, target)
-                option = wanted.grant_option and not taken
-                privileges = self.dialect.options(target, meant, self.state) if option else dict.fromkeys(meant, False)
-                if not taken:
-                    sought = self.wanted.setdefault((grantee, target), {})
-                    sought.update(
-                        {name: sought.get(name, False) or grantable for name, grantable in privileges.items()}
-                    )
-                yield Asked(wanted.item, grantee, target, privileges, known, taken, wanted.grant_option)
+            for meant, names in self.dialect.targets(wanted, grantee, self.task, self.state):
+                for target in self._spelled(wanted, grantee, meant, taken):
+                    yield self._on(wanted, grantee, target, names, taken)
+
+    def _spelled(self, wanted: WantedGrant, grantee: Grantee, target: Target, taken: bool) -> list[Target]:
+        """What there is in other spellings is taken as well, and counts as given."""
+        if wanted.pattern:
+            return [target]
+        there = self.ledger.spelled(grantee, target)
+        # A database's name with wildcards gives more than it means, and to be exclusive is to give no more.
+        exact = target.kind == "database" and self.task.grants_mode == EXCLUSIVE
+        return there if taken else [target] if exact else there[:1]
+
+    def _on(self, wanted: WantedGrant, grantee: Grantee, target: Target, names: tuple[str, ...], taken: bool) -> Asked:
+        known = self.state.privileges.get(target.kind, frozenset())
+        meant = expand(wanted, frozenset(names), known, target)
+        option = wanted.grant_option and not taken
+        privileges = self.dialect.options(target, meant, self.state) if option else dict.fromkeys(meant, False)
+        if not taken:
+            sought = self.wanted.setdefault((grantee, target), {})
+            sought.update({name: sought.get(name, False) or grantable for name, grantable in privileges.items()})
+        return Asked(wanted.item, grantee, target, privileges, known, taken, wanted.grant_option)
 
     def _of_owners(self) -> list[WantedGrant]:
         """Where a database has no owner of its own, being its owner is to have all rights on it."""

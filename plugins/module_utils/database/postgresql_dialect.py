@@ -131,13 +131,13 @@ class PostgreSQL:
         found: dict[tuple[Grantee, Target], dict[str, bool]] = {}
         for grant in task.grants:
             usual = _EVERYBODYS_FUTURE.get(grant.object_type)
-            for target, _names in self.targets(grant, PUBLIC, task, state, {}) if usual and not grant.schema else ():
+            for target, _names in self.targets(grant, PUBLIC, task, state) if usual and not grant.schema else ():
                 if usual and Grantee(target.name) not in state.users:
                     found[PUBLIC, target] = {usual: False}
         return found
 
     def targets(
-        self, wanted: WantedGrant, grantee: Grantee, task: Task, state: State, rights: Rights
+        self, wanted: WantedGrant, grantee: Grantee, task: Task, state: State
     ) -> list[tuple[Target, tuple[str, ...]]]:
         plain = tuple(name for name, columns in wanted.privileges if not columns)
         kind = wanted.object_type
@@ -184,6 +184,9 @@ class PostgreSQL:
         named = next((each.owner for each in task.databases if each.name == database and each.owner), "")
         found = state.databases.get(database)
         return named or (found.owner if found else state.administrator)
+
+    def fold(self, target: Target, state: State) -> Target:
+        return target
 
     def options(self, target: Target, privileges: frozenset[str], state: State) -> dict[str, bool]:
         return dict.fromkeys(privileges, True)

@@ -91,9 +91,12 @@ class Redis:
         return {}
 
     def targets(
-        self, wanted: WantedGrant, grantee: Grantee, task: Task, state: State, rights: Rights
+        self, wanted: WantedGrant, grantee: Grantee, task: Task, state: State
     ) -> list[tuple[Target, tuple[str, ...]]]:
         raise FlatrunError("Redis has no grants")
+
+    def fold(self, target: Target, state: State) -> Target:
+        return target
 
     def options(self, target: Target, privileges: frozenset[str], state: State) -> dict[str, bool]:
         raise FlatrunError("Redis has no grants")

@@ -43,3 +43,19 @@ def test_a_role_that_is_granted_makes_no_other_active(mysql: Server) -> None:
         "ALTER USER 'ann'@'%' DEFAULT ROLE 'dba'@'%', 'team'@'%'",
     ]
     assert mysql.rights[ANN, Target("role", name="dba", host="%")] == {MEMBER: False, ACTIVE: False}
+
+
+def test_what_a_server_keeps_in_another_spelling_is_taken_and_counts_as_given(mysql: Server) -> None:
+    at = {"user": "ann", "database": "s_p"}
+    column = {**at, "object_type": "table", "objects": ["t"], "privileges": ["SELECT (a)", "SELECT (B)"]}
+    kept = [Target("column", "s_p", name="t", column=each) for each in ("A", "b")]
+    twice = [Target("database", each) for each in ("s_p", "s\\_p")]
+    mysql.rights.update({(ANN, target): {"SELECT": False} for target in (*kept, *twice)})
+    grants = [column, {**at, "privileges": ["SELECT"]}]
+    assert not statements(mysql, grants=grants)
+    assert statements(mysql, grants=grants, grants_mode="subtract") == [
+        "REVOKE SELECT ON `s\\_p`.* FROM 'ann'@'%'",
+        "REVOKE SELECT ON `s_p`.* FROM 'ann'@'%'",
+        "REVOKE SELECT (`A`) ON `s_p`.`t` FROM 'ann'@'%'",
+        "REVOKE SELECT (`b`) ON `s_p`.`t` FROM 'ann'@'%'",
+    ]
