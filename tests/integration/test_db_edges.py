@@ -130,6 +130,22 @@ def test_an_encoding_by_another_spelling(servers: dict[str, Server]) -> None:
         server.run({"databases": [{"name": "edge", "state": "absent"}]})
 
 
+@pytest.mark.parametrize(
+    ("privileges", "state", "left"), [("CONNECT", "present", (True, False)), ("TEMP", "absent", (False, False))]
+)
+def test_everybody_has_in_a_new_database_what_is_asked_alone(
+    privileges: str, state: str, left: tuple[bool, bool], servers: dict[str, Server]
+) -> None:
+    server = servers["postgresql"]
+    grant = {"user": "PUBLIC", "database": "edge", "privileges": [privileges], "state": state}
+    asked = ", ".join(f"has_database_privilege('public', 'edge', '{each}')" for each in ("CONNECT", "TEMPORARY"))
+    try:
+        server.settle({"databases": [{"name": "edge"}], "grants": [grant]})
+        assert server.ask(f"SELECT {asked}") == [left]
+    finally:
+        server.run({"databases": [{"name": "edge", "state": "absent"}]})
+
+
 def test_grants_are_told_on_routines_and_of_roles(edge: Server) -> None:
     if edge.is_postgresql:
         # What may be done with a function is asked of PostgreSQL itself.

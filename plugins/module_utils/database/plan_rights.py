@@ -68,8 +68,8 @@ class Settlement:
         self.items: dict[Grantee, str] = {}
 
     def actions(self) -> Iterator[Action]:
-        yield from self._lock_out()
         asked = [one for wanted in self.grants for one in self._asked(wanted)]
+        yield from self._lock_out()
         if self.task.grants_mode == EXCLUSIVE:
             yield from self._surplus()
         # What goes, goes first, for what a table loses its columns lose too.
@@ -133,21 +133,14 @@ class Settlement:
 
     def _lock_out(self) -> Iterator[Action]:
         """PostgreSQL lets everybody into a new database; into ours come those who are granted it."""
-        named = {
-            wanted.database
-            for wanted in self.task.grants
-            if wanted.user.upper() == PUBLIC.name and wanted.object_type == "database"
-        }
         for wanted in self.task.databases:
             found = self.state.databases.get(wanted.name)
-            target = Target("database", wanted.name)
-            public = self.ledger.held(PUBLIC, target)
-            new = wanted.state == PRESENT and (found is None or found.unfinished)
-            if new and public and wanted.name not in named:
-                change = Revoke(PUBLIC, target, tuple(sorted(public)))
+            if wanted.state == PRESENT and (found is None or found.unfinished):
+                target = Target("database", wanted.name)
+                asked = self.wanted.get((PUBLIC, target), {})
+                more = [name for name in self.ledger.held(PUBLIC, target) if name not in asked]
                 why = "a new database is for those who are granted it"
-                yield step(wanted.item, change, dict(public), {}, why, frozenset())
-                public.clear()
+                yield from self._revoke(wanted.item, PUBLIC, target, more, False, why)
 
     def _grantees(self, wanted: WantedGrant, taken: bool) -> list[Grantee]:
         """The accounts that are meant: of the host that is said, else the user's own of the task or of the server."""

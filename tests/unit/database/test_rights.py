@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Walk, walk
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import ACTIVE, MEMBER, MYSQL, Grantee, Target
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
+    ACTIVE,
+    MEMBER,
+    MYSQL,
+    POSTGRESQL,
+    PUBLIC,
+    Grantee,
+    Target,
+)
 from ansible_collections.flatrun.infra.tests.unit.database.world import Server, params, room
 
 ANN, TEAM, BOSS = Grantee("ann", "%"), Grantee("team", "%"), Grantee("dba", "%")
@@ -59,3 +67,22 @@ def test_what_a_server_keeps_in_another_spelling_is_taken_and_counts_as_given(my
         "REVOKE SELECT (`A`) ON `s_p`.`t` FROM 'ann'@'%'",
         "REVOKE SELECT (`b`) ON `s_p`.`t` FROM 'ann'@'%'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("grants", "mode", "left"),
+    [
+        ([], "append", {}),
+        ([{"privileges": ["CONNECT"]}], "append", {"CONNECT": False}),
+        ([{"privileges": ["TEMP"], "state": "absent"}], "append", {}),
+        ([{"privileges": ["CONNECT"]}], "subtract", {}),
+        ([{"privileges": ["ALL"]}], "exclusive", dict.fromkeys(("CONNECT", "CREATE", "TEMPORARY"), False)),
+    ],
+)
+def test_everybody_has_in_a_new_database_what_is_asked_alone(grants: list[Any], mode: str, left: Any) -> None:
+    server = Server(POSTGRESQL)
+    given = [{"user": "PUBLIC", "database": "s_p", **each} for each in grants]
+    task = {"databases": [{"name": "s_p"}], "grants": given, "grants_mode": mode}
+    statements(server, **task)
+    assert server.rights[PUBLIC, Target("database", "s_p")] == left
+    assert not statements(server, **task)
