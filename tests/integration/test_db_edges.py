@@ -146,6 +146,28 @@ def test_everybody_has_in_a_new_database_what_is_asked_alone(
         server.run({"databases": [{"name": "edge", "state": "absent"}]})
 
 
+def test_a_dormant_membership_is_none(servers: dict[str, Server]) -> None:
+    server = servers["postgresql"]
+    member = {"user": "edge", "object_type": "role", "objects": ["edge_team"]}
+    granted = "GRANT edge_team TO edge WITH INHERIT FALSE, SET FALSE"
+    left = "SELECT count(*) FROM pg_auth_members WHERE member = 'edge'::regrole"
+    may = "SELECT pg_has_role('edge', 'edge_team', 'USAGE'), pg_has_role('edge', 'edge_team', 'SET')"
+    users = [{"name": "edge", "password": "of edge"}]
+    users += [{"name": name, "attributes": ["ROLE"]} for name in ("edge_team", "edge_boss")]
+    server.run({"users": users})
+    server.say("GRANT edge_team TO edge_boss WITH ADMIN OPTION")
+    try:
+        for mode, useful in (("append", True), ("subtract", False), ("exclusive", True)):
+            server.say(granted, f"{granted} GRANTED BY edge_boss")
+            assert server.ask(may) == [(False, False)]
+            server.settle({"grants": [member], "grants_mode": mode})
+            assert server.ask(may) == [(useful, useful)]
+            server.settle({"grants": [member], "grants_mode": "subtract"})
+            assert server.ask(left) == [(0,)]
+    finally:
+        server.run({"users": [{"name": each["name"], "state": "absent", "force": True} for each in users]})
+
+
 def test_grants_are_told_on_routines_and_of_roles(edge: Server) -> None:
     if edge.is_postgresql:
         # What may be done with a function is asked of PostgreSQL itself.

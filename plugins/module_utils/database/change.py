@@ -132,7 +132,8 @@ class DropUser:
 class Grant:
     """``whole`` is True where these are all the privileges that the server knows on the target.
 
-    ``active`` are the roles that are active at each login afterwards, where MySQL has to be told.
+    ``active`` are the roles that are active at each login afterwards, where MySQL has to be told. ``inherit`` wakes a
+    dormant membership, with or without what is inherited.
     """
 
     grantee: Grantee
@@ -140,6 +141,7 @@ class Grant:
     privileges: Mapping[str, bool]
     whole: bool = False
     active: tuple[Grantee, ...] = ()
+    inherit: bool | None = None
 
 
 @dataclass(frozen=True)

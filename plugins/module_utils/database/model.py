@@ -14,8 +14,9 @@ SQL = (MYSQL, MARIADB, POSTGRESQL)
 DEFAULT_USER = "default"
 ALL = "ALL"
 GRANT_OPTION = "GRANT OPTION"
-# A membership in a role, and that it holds without being asked for at each login.
-MEMBER, ACTIVE = "MEMBER", "ACTIVE"
+# A membership in a role, and that it holds without being asked for at each login. A dormant one lets nobody have what
+# the role has, nor become it: PostgreSQL's, from 16 on, WITH INHERIT FALSE, SET FALSE.
+MEMBER, ACTIVE, DORMANT = "MEMBER", "ACTIVE", "DORMANT"
 # What is known of a user's password: it is the wanted one, it isn't, or nobody may look.
 SAME, DIFFERS, UNKNOWN = "same", "differs", "unknown"
 ROLE, LOCKED = "ROLE", "LOCKED"

@@ -15,6 +15,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.dialect imp
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     ACTIVE,
     ALL,
+    DORMANT,
     GRANT_OPTION,
     MEMBER,
     PUBLIC,
@@ -171,11 +172,17 @@ class Settlement:
             before = dict(held)
             held.update(missing)
             active = self._active(one.grantee) if ACTIVE in missing else ()
-            change = Grant(one.grantee, one.target, missing, bool(one.known) and one.known <= {*missing}, active)
+            whole, inherit = bool(one.known) and one.known <= {*missing}, None
+            if DORMANT in held:
+                held[MEMBER] |= held.pop(DORMANT)
+                inherit = "INHERIT" in self.state.users[one.grantee].attributes
+            change = Grant(one.grantee, one.target, missing, whole, active, inherit)
             yield step(one.item, change, before, held, reason_to_grant(missing, before, one.known), one.known)
 
     def _take(self, one: Asked) -> Iterator[Action]:
         held, meant = self.ledger.held(one.grantee, one.target), frozenset(one.privileges)
+        if DORMANT in held:
+            meant |= {DORMANT}
         if one.option:
             option = [GRANT_OPTION] if GRANT_OPTION in held else []
             held_on = [name for name in meant if held.get(name)]

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Mapping
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Grant, Revoke
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import ALL
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import ALL, DORMANT
 
 
 def reason_to_grant(missing: Mapping[str, bool], before: Mapping[str, bool], known: frozenset[str]) -> str:
+    if DORMANT in before:
+        return "its membership lets it neither have what the role has nor become it"
     if {*missing} <= {*before}:
         return "it may not grant them on"
     return "it lacks all privileges" if known and known <= {*missing} else f"it lacks {listed(missing)}"

@@ -14,6 +14,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database import post
 from ansible_collections.flatrun.infra.plugins.module_utils.database import spec_administrators
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Change, Statement
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
+    DORMANT,
     MEMBER,
     PUBLIC,
     ROLE,
@@ -51,7 +52,7 @@ def privileges(version: tuple[int, ...]) -> dict[str, frozenset[str]]:
         "function": {"EXECUTE"},
         "procedure": {"EXECUTE"},
         "type": {"USAGE"},
-        "role": {MEMBER},
+        "role": {MEMBER, DORMANT},
     }
     future = {f"default_{kind}s": known[kind] for kind in ("table", "sequence", "function", "type", "schema")}
     return {kind: frozenset(names) for kind, names in {**known, **future}.items()}

@@ -15,6 +15,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database import pass
 from ansible_collections.flatrun.infra.plugins.module_utils.database.logins import Logins
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     DIFFERS,
+    DORMANT,
     MEMBER,
     POSTGRESQL,
     PUBLIC,
@@ -63,7 +64,7 @@ WHERE %s OR d.datname = ANY(%s)
 GROUP BY 1, 2, 3, 4
 """
 _MEMBERSHIPS = """
-SELECT m.rolname, r.rolname, bool_or(a.admin_option), array_agg(g.rolname) FROM pg_auth_members a
+SELECT m.rolname, r.rolname, bool_or({useful}), bool_or(a.admin_option), array_agg(g.rolname) FROM pg_auth_members a
 JOIN pg_roles m ON m.oid = a.member JOIN pg_roles r ON r.oid = a.roleid LEFT JOIN pg_roles g ON g.oid = a.grantor
 WHERE m.rolname = ANY(%s) GROUP BY 1, 2
 """
@@ -215,16 +216,21 @@ class Observer:
             rights.setdefault((grantee, target), {})[name] = grantable
             if others:
                 grantors[grantee, target, name] = tuple(others)
-        for member, role, admin, others in self._memberships():
-            grantee, target = Grantee(member), Target("role", name=role)
-            rights[grantee, target] = {MEMBER: admin}
-            # Before PostgreSQL 16 there is one grant of a membership, whoever made it.
-            if self.session.version >= (16,):
-                grantors[grantee, target, MEMBER] = tuple(others)
+        for member, role, useful, admin, others in self._memberships():
+            grantee, target, name = Grantee(member), Target("role", name=role), MEMBER if useful else DORMANT
+            rights[grantee, target] = {name: admin}
+            if self._each_grants:
+                grantors[grantee, target, name] = tuple(others)
         return replace(state, rights=rights, grantors=grantors, owners=owners)
 
     def _memberships(self) -> list[tuple[Any, ...]]:
-        return self.session.rows(_MEMBERSHIPS, (self.names,)) if self.names else []
+        useful = "a.inherit_option OR a.set_option" if self._each_grants else "true"
+        return self.session.rows(_MEMBERSHIPS.format(useful=useful), (self.names,)) if self.names else []
+
+    @property
+    def _each_grants(self) -> bool:
+        """Before PostgreSQL 16 there is one grant of a membership, whoever made it, and none is dormant."""
+        return self.session.version >= (16,)
 
     def _with_insides(self, state: State) -> State:
         places: Iterable[str] = looked_into(self.task, state.databases)

@@ -154,12 +154,19 @@ def _inner(target: Target) -> str:
     return "" if target.kind in ("database", "role") else target.database
 
 
+def _membership(change: Grant) -> str:
+    """What isn't said of one that is there stays as it is; so where it is dormant, all is said."""
+    admin = any(change.privileges.values())
+    if change.inherit is None:
+        return " WITH ADMIN OPTION" if admin else ""
+    return f" WITH INHERIT {str(change.inherit).upper()}, SET TRUE{', ADMIN TRUE' if admin else ''}"
+
+
 def _grant(change: Grant) -> tuple[Statement, ...]:
     """One statement for what may be granted on, one for the rest."""
     target, who = change.target, role(change.grantee)
     if target.kind == "role":
-        option = " WITH ADMIN OPTION" if any(change.privileges.values()) else ""
-        return _one(f"GRANT {name(target.name)} TO {who}{option}")
+        return _one(f"GRANT {name(target.name)} TO {who}{_membership(change)}")
     made: list[Statement] = []
     before, place = _around(target)
     for grantable in (False, True):

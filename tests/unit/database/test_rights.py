@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Walk, walk
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     ACTIVE,
+    DORMANT,
     MEMBER,
     MYSQL,
     POSTGRESQL,
@@ -86,3 +87,26 @@ def test_everybody_has_in_a_new_database_what_is_asked_alone(grants: list[Any], 
     statements(server, **task)
     assert server.rights[PUBLIC, Target("database", "s_p")] == left
     assert not statements(server, **task)
+
+
+@pytest.mark.parametrize("admin", [False, True])
+def test_a_dormant_membership_is_none_and_is_woken_or_taken(admin: bool) -> None:
+    server, ann, team = Server(POSTGRESQL), Grantee("ann"), Target("role", name="team")
+    users = [{"name": "ann", "password": "of ann"}, {"name": "team", "attributes": ["ROLE"]}]
+    statements(server, users=users)
+    member = {"user": "ann", "object_type": "role", "objects": ["team"]}
+    for grant, mode, left in (
+        (member, "append", {MEMBER: admin}),
+        ({**member, "grant_option": True}, "append", {MEMBER: True}),
+        (member, "exclusive", {MEMBER: False}),
+        (member, "subtract", {}),
+        ({**member, "grant_option": True, "state": "absent"}, "append", {DORMANT: False}),
+    ):
+        server.rights[ann, team] = {DORMANT: admin}
+        statements(server, grants=[grant], grants_mode=mode)
+        assert server.rights[ann, team] == left, (grant, mode)
+        assert not statements(server, grants=[grant], grants_mode=mode)
+    server.rights[ann, team] = {DORMANT: admin}
+    assert statements(server, grants=[{**member, "grant_option": True}]) == [
+        'GRANT "team" TO "ann" WITH INHERIT FALSE, SET TRUE, ADMIN TRUE'
+    ]

@@ -16,6 +16,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.arguments i
 from ansible_collections.flatrun.infra.plugins.module_utils.database.engines import DIALECTS
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     DIFFERS,
+    DORMANT,
     GRANT_OPTION,
     MEMBER,
     POSTGRESQL,
@@ -222,6 +223,8 @@ class Server:
         held = self.rights.setdefault((change.grantee, change.target), {})
         for name, grantable in change.privileges.items():
             held[name] = held.get(name, False) or grantable
+        if change.inherit is not None:
+            held[MEMBER] |= held.pop(DORMANT)
 
     def _do_Revoke(self, change: changes.Revoke) -> None:  # noqa: N802
         if change.target.kind == "database" and self.engine == POSTGRESQL:
@@ -232,7 +235,7 @@ class Server:
                 held[name] = False
             else:
                 del held[name]
-        if change.target.kind == "role" and MEMBER not in held:
+        if change.target.kind == "role" and MEMBER not in held and not change.only_option:
             held.clear()
         if change.target.kind == "table" and not change.only_option:
             self._take_from_columns(change)
