@@ -168,6 +168,22 @@ def test_a_dormant_membership_is_none(servers: dict[str, Server]) -> None:
         server.run({"users": [{"name": each["name"], "state": "absent", "force": True} for each in users]})
 
 
+def test_the_option_of_one_dynamic_privilege_goes_alone(servers: dict[str, Server]) -> None:
+    server = servers["mysql"]
+    grant = {"user": "edge", "object_type": "server", "privileges": ["BACKUP_ADMIN"], "grant_option": True}
+    listed = "SELECT PRIV, WITH_GRANT_OPTION FROM mysql.global_grants WHERE USER = 'edge' ORDER BY 1"
+    server.run({"users": [{"name": "edge", "password": "of edge"}]})
+    try:
+        for mode in ("append", "exclusive"):
+            server.say("GRANT BACKUP_ADMIN, ROLE_ADMIN, PROCESS ON *.* TO edge WITH GRANT OPTION")
+            both = {"grant_option": False, "privileges": ["BACKUP_ADMIN", "ROLE_ADMIN"]}
+            asked = {**grant, **(both if mode == "exclusive" else {"state": "absent"})}
+            server.settle({"grants": [asked], "grants_mode": mode})
+            assert server.ask(listed) == [("BACKUP_ADMIN", "N"), ("ROLE_ADMIN", "N" if mode == "exclusive" else "Y")]
+    finally:
+        server.run({"users": [{"name": "edge", "state": "absent"}]})
+
+
 def test_grants_are_told_on_routines_and_of_roles(edge: Server) -> None:
     if edge.is_postgresql:
         # What may be done with a function is asked of PostgreSQL itself.

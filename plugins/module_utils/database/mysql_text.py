@@ -168,8 +168,10 @@ def _revoke(change: Revoke, mariadb: bool) -> tuple[Statement, ...]:
         # MySQL takes the whole membership only, so it is given anew.
         again = Grant(change.grantee, target, {MEMBER: False}, active=change.active)
         return (whole, *_member(again, role)) if change.only_option else (whole,)
-    names = [GRANT_OPTION] if change.only_option else sorted(change.privileges)
-    return (Statement((f"REVOKE {_privileges(names, target)} ON {_place(target)} FROM {who}",)),)
+    what, place = _privileges(sorted(change.privileges), target), _place(target)
+    taken = Statement((f"REVOKE {what} ON {place} FROM {who}",))
+    # A dynamic privilege has an option of its own, which goes with it alone.
+    return (taken, Statement((f"GRANT {what} ON {place} TO {who}",))) if change.only_option else (taken,)
 
 
 def render(change: Change, mariadb: bool) -> tuple[Statement, ...]:

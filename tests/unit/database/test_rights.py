@@ -110,3 +110,15 @@ def test_a_dormant_membership_is_none_and_is_woken_or_taken(admin: bool) -> None
     assert statements(server, grants=[{**member, "grant_option": True}]) == [
         'GRANT "team" TO "ann" WITH INHERIT FALSE, SET TRUE, ADMIN TRUE'
     ]
+
+
+def test_the_option_of_one_dynamic_privilege_goes_alone(mysql: Server) -> None:
+    mysql.rights[ANN, Target("server")] = {"ROLE_ADMIN": True, "PROCESS": False, "GRANT OPTION": False}
+    grant = {"user": "ann", "object_type": "server", "privileges": ["ROLE_ADMIN"]}
+    anew = ["REVOKE ROLE_ADMIN ON *.* FROM 'ann'@'%'", "GRANT ROLE_ADMIN ON *.* TO 'ann'@'%'"]
+    other = mysql.copy()
+    assert statements(mysql, grants=[{**grant, "grant_option": True, "state": "absent"}]) == anew
+    assert statements(other, grants=[grant], grants_mode="exclusive")[-3:] == [
+        *anew,
+        "REVOKE GRANT OPTION, PROCESS ON *.* FROM 'ann'@'%'",
+    ]
