@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -182,6 +183,67 @@ def test_the_option_of_one_dynamic_privilege_goes_alone(servers: dict[str, Serve
             assert server.ask(listed) == [("BACKUP_ADMIN", "N"), ("ROLE_ADMIN", "N" if mode == "exclusive" else "Y")]
     finally:
         server.run({"users": [{"name": "edge", "state": "absent"}]})
+
+
+@contextmanager
+def readers(server: Server) -> Iterator[dict[str, Any]]:
+    """Users of PostgreSQL and a table in a database of its own; yields a grant on that."""
+    names = ("edge_one", "edge_two", "edge_three")
+    users = [{"name": name, "password": f"of {name}"} for name in names]
+    server.run({"databases": [{"name": "edge"}], "users": users})
+    server.say("CREATE TABLE t (a int, b int)", database="edge")
+    try:
+        yield {"database": "edge", "object_type": "table", "objects": ["t"]}
+    finally:
+        gone = {"state": "absent", "force": True}
+        server.run({"databases": [{"name": "edge", **gone}], "users": [{"name": name, **gone} for name in names]})
+
+
+def granted(server: Server, giver: str, what: str, taker: str) -> None:
+    server.say(f"SET ROLE {giver}", f"GRANT {what} ON t TO {taker}", database="edge")
+
+
+def test_what_was_granted_on_is_taken_from_its_end(servers: dict[str, Server]) -> None:
+    server = servers["postgresql"]
+    may = "SELECT has_table_privilege('edge_two', 't', 'SELECT'), has_column_privilege('edge_two', 't', 'a', 'UPDATE')"
+    with readers(server) as table:
+        one, two = ({**table, "user": f"edge_{name}", "privileges": ["SELECT", "UPDATE"]} for name in ("one", "two"))
+        for task, left in (
+            ({"grants": [{**one, "privileges": ["INSERT"]}, two], "grants_mode": "exclusive"}, (True, True)),
+            ({"grants": [one, two], "grants_mode": "subtract"}, (False, False)),
+            ({"grants": [{**one, "state": "absent", "grant_option": True}, two]}, (True, True)),
+        ):
+            server.settle({"grants": [{**one, "grant_option": True}]})
+            granted(server, "edge_one", "SELECT, UPDATE (a)", "edge_two")
+            server.settle(task)
+            assert server.ask(may, database="edge") == [left]
+        server.settle({"grants": [{**one, "grant_option": True}]})
+        granted(server, "edge_one", "SELECT", "edge_two WITH GRANT OPTION")
+        granted(server, "edge_two", "SELECT", "edge_three")
+        with pytest.raises(FlatrunError) as refusal:
+            server.run({"grants": [{**one, "state": "absent"}, {**two, "state": "absent"}]})
+        says = "grants[1]: edge_three has SELECT on table edge.public.t from edge_two, who is to lose that."
+        assert says in refusal.value.sentence()
+        assert server.ask(may, database="edge")[0][0]
+
+
+def test_to_be_exclusive_is_to_have_no_right_on_the_servers_own_objects(servers: dict[str, Server]) -> None:
+    server = servers["postgresql"]
+    may = (
+        "SELECT has_function_privilege('edge_one', 'pg_read_file(text)', 'EXECUTE'),"
+        " has_table_privilege('edge_one', 'pg_authid', 'SELECT'), has_table_privilege('edge_one', 'pg_class', 'SELECT')"
+    )
+    with readers(server) as table:
+        server.say(
+            "GRANT EXECUTE ON FUNCTION pg_read_file(text) TO edge_one",
+            "GRANT SELECT ON pg_authid TO edge_one",
+            database="edge",
+        )
+        assert server.ask(may, database="edge") == [(True, True, True)]
+        grants = [{**table, "user": "edge_one", "privileges": ["SELECT"]}]
+        assert server.settle({"grants": grants})
+        server.settle({"grants": grants, "grants_mode": "exclusive"})
+        assert server.ask(may, database="edge") == [(False, False, True)]
 
 
 def test_grants_are_told_on_routines_and_of_roles(edge: Server) -> None:

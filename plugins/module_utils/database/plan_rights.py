@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action
@@ -23,6 +22,8 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     State,
     Target,
 )
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_asked import Asked, expand
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_dependents import Dependents, whole
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_ledger import Held, Ledger
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_words import listed, reason_to_grant, step
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
@@ -33,19 +34,6 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import
     Task,
     WantedGrant,
 )
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One grant for one account on one object. ``option`` is the item's own, ``known`` what the server knows there."""
-
-    item: str
-    grantee: Grantee
-    target: Target
-    privileges: Mapping[str, bool]
-    known: frozenset[str]
-    taken: bool
-    option: bool
 
 
 class Settlement:
@@ -65,7 +53,9 @@ class Settlement:
         self.present: dict[str, list[Grantee]] = {}
         for grantee in sorted(state.users):
             self.present.setdefault(grantee.name, []).append(grantee)
+        self.dependents = Dependents(state.grantors)
         self.wanted: dict[tuple[Grantee, Target], Held] = {}
+        self.unwanted: dict[tuple[Grantee, Target], set[str]] = {}
         self.items: dict[Grantee, str] = {}
 
     def actions(self) -> Iterator[Action]:
@@ -117,7 +107,9 @@ class Settlement:
         meant = expand(wanted, frozenset(names), known, target)
         option = wanted.grant_option and not taken
         privileges = self.dialect.options(target, meant, self.state) if option else dict.fromkeys(meant, False)
-        if not taken:
+        if taken:
+            self.unwanted.setdefault((grantee, target), set()).update(meant)
+        else:
             sought = self.wanted.setdefault((grantee, target), {})
             sought.update({name: sought.get(name, False) or grantable for name, grantable in privileges.items()})
         return Asked(wanted.item, grantee, target, privileges, known, taken, wanted.grant_option)
@@ -230,6 +222,7 @@ class Settlement:
                 item,
                 "Leave it out of the task, or log in as another one.",
             )
+        yield from self._take_along(item, grantee, target, privileges)
         held = self.ledger.held(grantee, target)
         before = dict(held)
         for name in privileges:
@@ -248,6 +241,25 @@ class Settlement:
         if target.kind == "table" and not only_option:
             self._forget_columns(grantee, target, privileges)
 
+    def _take_along(self, item: str, grantee: Grantee, target: Target, privileges: list[str]) -> Iterator[Action]:
+        """Those who have it from somebody who is to lose it lose it first; who is to have it gets it anew."""
+        for (who, place), names in self.dependents.of(grantee, target, privileges).items():
+            there = [name for name in names if name in self.ledger.held(who, place)]
+            said = {
+                name
+                for at in (place, whole(place))
+                for name in (*self.wanted.get((who, at), ()), *self.unwanted.get((who, at), ()))
+            }
+            exclusive = self.task.grants_mode == EXCLUSIVE and who in self.items
+            if not (exclusive or who in self.going or said >= {*there}):
+                raise Refused(
+                    f"{who} has {listed(there)} on {place} from {grantee}, who is to lose that",
+                    item,
+                    f"Say in this task what {who} is to have there, or take it away first.",
+                )
+            why = f"it has {listed(there)} from {grantee}, who is to lose that"
+            yield from self._revoke(self.items.get(who, item), who, place, there, False, why)
+
     def _active(self, grantee: Grantee) -> tuple[Grantee, ...]:
         """MySQL: all the roles that are to be active at a login, for the server takes the whole list only."""
         granted = {
@@ -260,21 +272,6 @@ class Settlement:
     def _forget_columns(self, grantee: Grantee, table: Target, privileges: Iterable[str]) -> None:
         """Servers take a table's privilege from its columns too."""
         for target in self.ledger.targets(grantee):
-            if target.kind == "column" and replace(target, kind="table", column="") == table:
+            if target.kind == "column" and whole(target) == table:
                 for name in privileges:
                     self.ledger.held(grantee, target).pop(name, None)
-
-
-def expand(wanted: WantedGrant, given: frozenset[str], known: frozenset[str], target: Target) -> frozenset[str]:
-    """ALL is what the server knows on such a target. A privilege it doesn't know is refused with those it does."""
-    if not known:
-        # The server isn't there yet, so nobody can tell.
-        return given
-    strange = sorted(given - known - {ALL})
-    if strange:
-        raise Refused(
-            f"{strange[0]} is not a privilege that this server knows on a {target.kind.replace('_', ' ')}",
-            f"{wanted.item}.privileges",
-            f"It knows {', '.join(sorted(known))}.",
-        )
-    return known if ALL in given else given

@@ -12,6 +12,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_session import Session
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import EXCLUSIVE, Task
 
+# The server's own objects are there for everybody, so of them only what somebody was granted beside that is a right.
 # The parts of the statement: kind, schema, name, column, owner and rights of each object.
 _SCHEMAS = """
 SELECT 'schema', n.nspname, ''::text, ''::text, n.nspowner, coalesce(n.nspacl, acldefault('n', n.nspowner))
@@ -58,17 +59,21 @@ _PARTS = {
     "type": _TYPES,
 }
 _ALL = """
-WITH seen AS (SELECT * FROM pg_namespace
-WHERE (nspname !~ '^pg_' AND nspname <> 'information_schema') OR nspname = ANY(%(schemas)s)),
+WITH named AS (SELECT oid FROM pg_roles WHERE rolname = ANY(%(names)s)),
+seen AS (SELECT * FROM pg_namespace
+WHERE (nspname !~ '^pg_' AND nspname <> 'information_schema') OR nspname = ANY(%(schemas)s)
+OR (%(exclusive)s AND nspname IN ('pg_catalog', 'information_schema'))),
 objects (kind, place, name, part, owner, acl) AS ({parts})
 SELECT b.kind, b.place, b.name, b.part, o.rolname, a.grantee = 0, r.rolname, a.privilege_type,
 bool_or(a.is_grantable OR a.grantee = b.owner), array_agg(g.rolname) FILTER (WHERE a.grantor <> b.owner)
 FROM objects b
 JOIN pg_roles o ON o.oid = b.owner
-LEFT JOIN LATERAL (SELECT * FROM aclexplode(b.acl) e WHERE e.grantee = 0 OR e.grantee = b.owner OR e.grantee IN (
-SELECT oid FROM pg_roles WHERE rolname = ANY(%(names)s))) a ON true
+LEFT JOIN LATERAL (SELECT * FROM aclexplode(b.acl) e WHERE e.grantee = 0 OR e.grantee = b.owner
+OR e.grantee IN (SELECT oid FROM named) OR (e.grantor <> b.owner AND e.grantor IN (SELECT oid FROM named))) a ON true
 LEFT JOIN pg_roles r ON r.oid = a.grantee
 LEFT JOIN pg_roles g ON g.oid = a.grantor
+WHERE b.place NOT IN ('pg_catalog', 'information_schema') OR b.place = ANY(%(schemas)s)
+OR (a.grantee <> b.owner AND a.grantee IN (SELECT oid FROM named))
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 """
 _OWNER = """
@@ -94,6 +99,7 @@ def look_inside(session: Session, task: Task) -> tuple[Inside, Grantors]:
             "schemas": sorted({grant.schema for grant in task.grants if grant.schema}),
             "names": sorted({grant.user for grant in task.grants}),
             "owners": sorted(owners),
+            "exclusive": task.grants_mode == EXCLUSIVE,
         },
     )
     found, grantors = _read(rows, session.database)

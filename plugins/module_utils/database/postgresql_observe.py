@@ -66,7 +66,7 @@ GROUP BY 1, 2, 3, 4
 _MEMBERSHIPS = """
 SELECT m.rolname, r.rolname, bool_or({useful}), bool_or(a.admin_option), array_agg(g.rolname) FROM pg_auth_members a
 JOIN pg_roles m ON m.oid = a.member JOIN pg_roles r ON r.oid = a.roleid LEFT JOIN pg_roles g ON g.oid = a.grantor
-WHERE m.rolname = ANY(%s) GROUP BY 1, 2
+WHERE m.rolname = ANY(%(names)s) OR g.rolname = ANY(%(names)s) GROUP BY 1, 2
 """
 _IN_USE = """
 SELECT DISTINCT datname, usename, coalesce(nullif(application_name, ''), host(client_addr), 'its socket')
@@ -225,7 +225,8 @@ class Observer:
 
     def _memberships(self) -> list[tuple[Any, ...]]:
         useful = "a.inherit_option OR a.set_option" if self._each_grants else "true"
-        return self.session.rows(_MEMBERSHIPS.format(useful=useful), (self.names,)) if self.names else []
+        query = _MEMBERSHIPS.format(useful=useful)
+        return self.session.rows(query, {"names": self.names}) if self.names else []
 
     @property
     def _each_grants(self) -> bool:
