@@ -157,6 +157,7 @@ STEPS: list[tuple[dict[str, Any], list[str]]] = [
     # The same, said otherwise.
     ({**APP, "keys": ["%r~shared:*", "%RW~app:*"], "commands": ["-@all", "+@READ", "-keys", "+set", "CONFIG|GET"]}, []),
     ({**APP, "commands": ["+@all", "-@dangerous"]}, ["alter"]),
+    ({**APP, "keys": ["%R~both:*", "%W~both:*", "one:*", "%R~one:*"]}, ["alter"]),
     ({**APP, "keys": ["*", "x"], "channels": []}, ["alter"]),
     ({**APP, "attributes": ["LOCKED"]}, ["alter"]),
     ({**APP, "attributes": ["UNLOCKED"], **RULES}, ["alter"]),

@@ -8,7 +8,6 @@ https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -51,9 +50,16 @@ def read(line: str) -> Account:
 
 
 def patterns(kind: str, given: Iterable[str]) -> tuple[str, ...]:
-    """In one order, for theirs means nothing; beside the one that is everything there are no others."""
-    found = {re.sub(r"^%(?:RW|WR)~", "~", each, flags=re.IGNORECASE) for each in given}
-    return (EVERYTHING[kind],) if EVERYTHING[kind] in found else tuple(sorted(found))
+    """In one order, for theirs means nothing; beside the one that is everything there are no others.
+
+    A pattern that may be read by one rule and written by another may be both, and the server makes one rule of it.
+    """
+    found: dict[str, set[str]] = {}
+    for each in given:
+        limit, sign, name = each.partition("~") if each.startswith("%") else ("%RW", "", each)
+        found.setdefault(f"{sign}{name}", set()).update(limit[1:].upper())
+    rules = {f"%{min(may)}{pattern}" if len(may) == 1 else pattern for pattern, may in found.items()}
+    return (EVERYTHING[kind],) if EVERYTHING[kind] in rules else tuple(sorted(rules))
 
 
 def allowed(rules: Iterable[str], known: Known) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.flatrun.infra.plugins.module_utils.database.redis_acl import COMMANDS, allowed, read
+from ansible_collections.flatrun.infra.plugins.module_utils.database.redis_acl import COMMANDS, allowed, patterns, read
 
 KNOWN = {
     COMMANDS: frozenset({"get", "set", "keys", "config", "config|get", "config|set"}),
@@ -19,6 +19,21 @@ def test_a_line_is_read_whatever_a_name_holds() -> None:
     assert (found.name, found.on, found.open, found.digests) == ("(n", True, False, ("aa", "bb"))
     assert (found.keys, found.channels) == (("%R~d", "~a(b)", "~c"), ("&n",))
     assert (found.commands, found.selectors) == (("-@all", "+get"), ("(~x +set)", "(+get)"))
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (["%R~x", "%W~x"], ("~x",)),
+        (["~x", "%R~x"], ("~x",)),
+        (["%w~x", "%W~x", "%r~y"], ("%R~y", "%W~x")),
+        (["%RW~*", "~x"], ("~*",)),
+        (["%R~*", "%W~*", "~x"], ("~*",)),
+        (["%R~*", "~x"], ("%R~*", "~x")),
+    ],
+)
+def test_what_may_be_done_to_a_key_is_told_once(given: list[str], meant: tuple[str, ...]) -> None:
+    assert patterns("keys", given) == meant
 
 
 @pytest.mark.parametrize(
