@@ -103,6 +103,10 @@ grants:
   description:
     - Who may do what on what. MySQL and MariaDB tell of routines and of memberships in roles only whom they let read
       their own tables.
+    - On PostgreSQL, C(object) is the schema with what is in it, as C(public.shop), C(public.shop.price) of a column and
+      C(public.total(integer)) of a routine. Default privileges, such as C(default_tables), have the role whose future
+      objects they are on, after the schema if they are for one alone. Inside a database, what an owner or everybody may
+      do where nothing was granted is not listed.
   type: list
   elements: dict
   returned: when asked for

@@ -246,13 +246,49 @@ def test_to_be_exclusive_is_to_have_no_right_on_the_servers_own_objects(servers:
         assert server.ask(may, database="edge") == [(False, False, True)]
 
 
+def test_grants_are_told_on_everything_in_a_database(servers: dict[str, Server]) -> None:
+    server = servers["postgresql"]
+    with readers(server) as table:
+        server.say(
+            "CREATE PROCEDURE p(a int, b varchar) LANGUAGE sql AS 'SELECT 1'",
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "CREATE TYPE mood AS ENUM ('fine')",
+            "CREATE SEQUENCE s",
+            database="edge",
+        )
+        given = {**table, "user": "edge_one", "privileges": ["USAGE"], "objects": []}
+        future = {**given, "object_type": "default_tables", "privileges": ["SELECT"]}
+        grants = [
+            {**given, "object_type": "schema"},
+            {**given, "object_type": "sequence", "objects": ["s"]},
+            {**given, "object_type": "type", "objects": ["mood"]},
+            {**given, "objects": ["t"], "privileges": ["SELECT (a)", "INSERT"]},
+            {**given, "object_type": "procedure", "objects": ["p"], "privileges": ["EXECUTE"]},
+            {**given, "object_type": "function", "objects": ["f"], "privileges": ["EXECUTE"], "grant_option": True},
+            {**future, "objects": ["edge_two"]},
+            {**future, "schema": "public", "objects": ["edge_two"]},
+        ]
+        server.run({"grants": grants})
+        given = {**server.reached, "gather": ["grants"], "database": "edge"}
+        told = modules.start("flatrun_db_info", given, server.modules).finish().good().said["grants"]
+    keys = ("object_type", "object", "privilege", "grantable")
+    assert [tuple(each[key] for key in keys) for each in told if each["user"] == "edge_one"] == [
+        ("column", "public.t.a", "SELECT", False),
+        ("default_tables", "edge_two", "SELECT", False),
+        ("default_tables", "public.edge_two", "SELECT", False),
+        ("function", "public.f()", "EXECUTE", True),
+        ("procedure", "public.p(integer, character varying)", "EXECUTE", False),
+        ("schema", "public", "USAGE", False),
+        ("sequence", "public.s", "USAGE", False),
+        ("table", "public.t", "INSERT", False),
+        ("type", "public.mood", "USAGE", False),
+    ]
+
+
 def test_grants_are_told_on_routines_and_of_roles(edge: Server) -> None:
-    if edge.is_postgresql:
-        # What may be done with a function is asked of PostgreSQL itself.
-        edge.run({"users": [{"name": "edge_team", "attributes": ["ROLE"]}]})
-    else:
+    edge.run({"users": [{"name": "edge_team", "attributes": ["ROLE"]}]})
+    if not edge.is_postgresql:
         edge.say("CREATE PROCEDURE sum_up() SELECT 1", database="edge")
-        edge.run({"users": [{"name": "edge_team", "attributes": ["ROLE"]}]})
         routine = {"object_type": "procedure", "objects": ["sum_up"], "database": "edge", "privileges": ["EXECUTE"]}
         edge.run({"grants": [{"user": "edge", **routine, "grant_option": True}]})
     member = {"user": "edge", "object_type": "role", "objects": ["edge_team"], "privileges": ["MEMBER"]}

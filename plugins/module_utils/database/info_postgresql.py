@@ -5,6 +5,24 @@
 
 from __future__ import annotations
 
+# What was granted on each object, but for databases without what holds where nothing was.
+_OBJECTS = """
+SELECT 'database' AS kind, datname::text AS place, '' AS name, coalesce(datacl, acldefault('d', datdba)) AS acl
+FROM pg_database
+UNION ALL SELECT i.kind, current_database()::text, concat_ws('.', n.nspname, i.name), i.acl FROM (
+SELECT 'schema' AS kind, oid AS place, NULL AS name, nspacl AS acl FROM pg_namespace
+UNION ALL SELECT CASE relkind WHEN 'S' THEN 'sequence' ELSE 'table' END, relnamespace, relname, relacl FROM pg_class
+UNION ALL SELECT 'column', c.relnamespace, c.relname || '.' || a.attname, a.attacl
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE NOT a.attisdropped
+UNION ALL SELECT CASE prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, pronamespace,
+proname || '(' || oidvectortypes(proargtypes) || ')', proacl FROM pg_proc
+UNION ALL SELECT 'type', typnamespace, typname, typacl FROM pg_type
+UNION ALL SELECT CASE d.defaclobjtype WHEN 'r' THEN 'default_tables' WHEN 'S' THEN 'default_sequences'
+WHEN 'f' THEN 'default_functions' WHEN 'T' THEN 'default_types' WHEN 'n' THEN 'default_schemas' END,
+nullif(d.defaclnamespace, 0), r.rolname, d.defaclacl FROM pg_default_acl d JOIN pg_roles r ON r.oid = d.defaclrole
+) i LEFT JOIN pg_namespace n ON n.oid = i.place
+WHERE i.kind IS NOT NULL AND (n.oid IS NULL OR (n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'))
+"""
 QUERIES = {
     "databases": """
 SELECT d.datname AS name, r.rolname AS owner, pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collation,
@@ -16,20 +34,13 @@ SELECT rolname AS name, '' AS host, NOT rolcanlogin AS role, rolsuper AS superus
 rolcreaterole AS createrole, rolreplication AS replication, rolconnlimit AS connection_limit,
 rolvaliduntil AS valid_until FROM pg_roles ORDER BY 1
 """,
-    "grants": """
-SELECT coalesce(r.rolname, 'PUBLIC') AS "user", 'database' AS object_type, d.datname AS database, '' AS object,
-a.privilege_type AS privilege, a.is_grantable AS grantable
-FROM pg_database d CROSS JOIN LATERAL aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
-LEFT JOIN pg_roles r ON r.oid = a.grantee
-UNION ALL SELECT coalesce(r.rolname, 'PUBLIC'), CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END,
-current_database(), n.nspname || '.' || c.relname, a.privilege_type, a.is_grantable
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL aclexplode(c.relacl) a
-LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-UNION ALL SELECT coalesce(r.rolname, 'PUBLIC'), 'schema', current_database(), n.nspname, a.privilege_type,
-a.is_grantable FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) a
-LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-UNION ALL SELECT m.rolname, 'role', '', r.rolname, 'MEMBER', a.admin_option FROM pg_auth_members a
-JOIN pg_roles m ON m.oid = a.member JOIN pg_roles r ON r.oid = a.roleid
+    "grants": f"""
+SELECT coalesce(r.rolname, 'PUBLIC') AS "user", o.kind AS object_type, o.place AS database, o.name AS object,
+a.privilege_type AS privilege, bool_or(a.is_grantable) AS grantable
+FROM ({_OBJECTS}) o CROSS JOIN LATERAL aclexplode(o.acl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+GROUP BY 1, 2, 3, 4, 5
+UNION ALL SELECT m.rolname, 'role', '', r.rolname, 'MEMBER', bool_or(a.admin_option) FROM pg_auth_members a
+JOIN pg_roles m ON m.oid = a.member JOIN pg_roles r ON r.oid = a.roleid GROUP BY 1, 2, 3, 4
 ORDER BY 1, 2, 3, 4, 5
 """,
 }
