@@ -7,8 +7,8 @@ A sample of the points is tried, spread over all of them. FLATRUN_TEST_POINTS sa
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -222,3 +222,45 @@ def broken(server: Server, wire: Wire, task: Task) -> dict[str, Any]:
     with pytest.raises(FlatrunError) as error:
         walk(ROOM, ROOM.parse(filled(DB.options, {**server.through(wire.port), **task})), False, walked)
     return failure(error.value, walked)
+
+
+@contextmanager
+def held(server: Server) -> Iterator[int]:
+    """The lock of another run, and the number that its connection has."""
+    take, who = ("GET_LOCK('flatrun.infra', 0)", "CONNECTION_ID()")
+    if server.is_postgresql:
+        take, who = (f"pg_advisory_lock({0x666C617472756E})", "pg_backend_pid()")
+    with server.opened() as other, other.cursor() as cursor:
+        cursor.execute(f"SELECT {who}, {take}")
+        yield cursor.fetchone()[0]
+
+
+def waiting(server: Server) -> int:
+    asked = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT GET_LOCK%%'"
+    if server.is_postgresql:
+        asked = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    return int(server.ask(asked)[0][0])
+
+
+def test_two_runs_at_once_on_the_same_user(server: Server, course: Course) -> None:
+    """Both have looked before either did anything, and both end right."""
+    course.before(0)
+    first, second = course.tasks[0], {**course.tasks[0], "grants": [{**course.tasks[1]["grants"][0], "user": "cut_c"}]}
+    with held(server):
+        runs = [server.start(server.reached, task) for task in (first, second)]
+        until(lambda: waiting(server) == 2)
+    ended = [each.finish().good() for each in runs]
+    assert all(each.changed for each in ended), [each.actions for each in ended]
+    made = [action["target"] for each in ended for action in each.actions if action["action"] == "create"]
+    assert len(made) == len({*made})
+    for task in (first, second):
+        assert not server.run(task)
+    course.end(0)
+
+
+def test_who_is_at_work_is_told(server: Server) -> None:
+    task = ROOM.parse(filled(DB.options, server.reached))
+    with ROOM.world(task) as world, held(server) as number, pytest.raises(FlatrunError) as error:
+        world.hold(1).__enter__()
+    words = f"(process {number} of postgres from " if server.is_postgresql else f"(connection {number} of root from "
+    assert f"another run is at work on it {words}" in error.value.sentence()

@@ -41,12 +41,24 @@ class MySQLWorld:
         """The server's own lock, for two runs may come from two hosts; it goes with the connection."""
         taken = self.session.rows("SELECT GET_LOCK(%s, %s) AS taken", (_LOCK, patience))[0]["taken"]
         if not taken:
-            raise Refused("another run is at work on it", self.session.endpoint.where, "Wait, then run again.")
+            words = f"another run is at work on it{self._holder()}"
+            raise Refused(words, self.session.endpoint.where, "Wait, then run again.")
         try:
             yield
         finally:
             with suppress(FlatrunError):
                 self.session.rows("SELECT RELEASE_LOCK(%s) AS released", (_LOCK,))
+
+    def _holder(self) -> str:
+        """Who has the lock; who somebody is the server tells those alone who may see everybody's connections."""
+        place = "information_schema.PROCESSLIST" if self.observer.mariadb else "performance_schema.processlist"
+        row = self.session.rows(
+            "SELECT l.number, p.USER AS who, p.HOST AS whence FROM (SELECT IS_USED_LOCK(%s) AS number) l"
+            f" LEFT JOIN {place} p ON p.ID = l.number",
+            (_LOCK,),
+        )[0]
+        whose = f" of {row['who']} from {row['whence']}" if row["who"] else ""
+        return f" (connection {row['number']}{whose})" if row["number"] else ""
 
     def apply(self, plan: Plan, done: Journal) -> None:
         work = [(action, text.render(action.detail, self.observer.mariadb)) for action in plan.actions]

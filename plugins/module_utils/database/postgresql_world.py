@@ -32,6 +32,12 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import
 # Any numbers will do, as long as they are always the same: the lock of a run, and that of its further connections.
 _LOCK = 0x666C617472756E
 _BESIDE = _LOCK + 1
+_HOLDER = """
+SELECT l.pid, a.usename, coalesce(host(a.client_addr), nullif(a.application_name, '')) FROM pg_locks l
+JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND (l.classid::bigint << 32) + l.objid::bigint IN (%s, %s)
+AND l.pid <> pg_backend_pid() LIMIT 1
+"""
 _PATIENCE = 60
 # What two that grant at once do to each other; the loser's transaction is gone, and can be done anew.
 _COLLISIONS = ("tuple concurrently updated", "deadlock detected", "could not serialize access")
@@ -63,14 +69,18 @@ class PostgreSQLWorld:
             self.session.run(f"SELECT pg_advisory_lock({_BESIDE})")
             self.session.run(f"SELECT pg_advisory_unlock({_BESIDE})")
         except Refused:
-            raise Refused(
-                "another run is at work on it", self.session.endpoint.where, "Wait, then run again."
-            ) from None
+            words = f"another run is at work on it{self._holder()}"
+            raise Refused(words, self.session.endpoint.where, "Wait, then run again.") from None
         try:
             yield
         finally:
             with suppress(FlatrunError):
                 self.session.run(f"SELECT pg_advisory_unlock({_LOCK})")
+
+    def _holder(self) -> str:
+        """Who has the lock; where a role is from is told its members alone, and whom the server lets see everybody."""
+        rows = self.session.rows(_HOLDER, (_LOCK, _BESIDE))
+        return f" (process {rows[0][0]} of {rows[0][1]} from {rows[0][2] or 'somewhere'})" if rows else ""
 
     def apply(self, plan: Plan, done: Journal) -> None:
         work = [(action, text.render(action.detail)) for action in plan.actions]
