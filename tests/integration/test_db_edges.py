@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
-from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server
+from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server, steps
 from ansible_collections.flatrun.infra.tests.integration.faults import modules
 
 pytestmark = GROUP
@@ -75,6 +75,40 @@ def test_a_role_that_is_granted_makes_no_other_active(servers: dict[str, Server]
         server.say("SET GLOBAL mandatory_roles = DEFAULT")
         gone = [{"name": name, "state": "absent"} for name in ("edge", *names)]
         server.run({"users": gone})
+
+
+def test_a_hash_that_another_user_has_lets_in_by_the_same_password(edge: Server) -> None:
+    asked = {
+        "mysql": "SELECT CONCAT('0x', HEX(authentication_string)) FROM mysql.user WHERE User = 'edge'",
+        "mariadb": "SELECT authentication_string FROM mysql.user WHERE User = 'edge'",
+        "postgresql": "SELECT rolpassword FROM pg_authid WHERE rolname = 'edge'",
+    }
+    ((kept,),) = edge.ask(asked[edge.engine])
+    done = edge.settle({"users": [{"name": "Edge", "password_hash": kept}]})
+    assert kept not in repr(done)
+    assert edge.may_enter("Edge", "of edge") is not None
+    assert not edge.run({"users": [{"name": "Edge", "password": "of edge"}]})
+    edge.settle({"users": [{"name": "Edge", "password": "of Edge"}]})
+    edge.settle({"users": [{"name": "Edge", "password_hash": kept}]})
+    assert edge.may_enter("Edge", "of Edge") is None
+    assert edge.may_enter("Edge", "of edge") is not None
+
+
+def test_a_database_with_extensions_that_is_the_template_of_another(servers: dict[str, Server]) -> None:
+    server = servers["postgresql"]
+    first = {"name": "edge", "extensions": ["citext", "pgcrypto"]}
+    copy = {"name": "edge_copy", "template": "edge", "extensions": ["citext", "hstore"]}
+    listed = "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1"
+    try:
+        server.settle({"databases": [{**first, "extensions": ["citext"]}]})
+        assert steps(server.settle({"databases": [first]})) == [("create", "extension pgcrypto of database edge")]
+        server.say("CREATE TABLE t AS SELECT 'A'::citext AS word", database="edge")
+        done = server.settle({"databases": [copy]})
+        assert ("create", "extension citext of database edge_copy") not in steps(done)
+        assert server.ask(listed, database="edge_copy") == [("citext",), ("hstore",), ("pgcrypto",)]
+        assert server.ask("SELECT word = 'a' FROM t", database="edge_copy") == [(True,)]
+    finally:
+        server.run({"databases": [{"name": name, "state": "absent", "force": True} for name in ("edge", "edge_copy")]})
 
 
 def test_times_that_python_has_not(edge: Server) -> None:
