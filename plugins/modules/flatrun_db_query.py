@@ -13,9 +13,11 @@ description:
   - Runs one statement or several on MySQL, MariaDB or PostgreSQL, in one transaction, each sent by itself.
   - With O(read_only=true), the server itself keeps the session from writing. What a function of the server does, such
     as reading files of its host, is stopped by the rights of O(login_user) alone, so give it no more than it needs.
+  - A query that only reads is opened by PL/pgSQL on PostgreSQL, which every database has unless somebody took it away.
+    So the server itself takes one statement at a time, and none about the transaction.
   - The transaction and the session are the task's, so statements about them (C(COMMIT), C(SET), C(BEGIN) and the like)
-    are refused, and so are those that reach beyond the database (C(COPY), C(DO), C(FLUSH), C(KILL), C(LOAD),
-    C(INTO OUTFILE)).
+    are refused, and so are those that reach beyond the database (C(ANALYZE), C(COPY), C(DO), C(FLUSH), C(KILL),
+    C(LOAD), C(INTO OUTFILE)).
 author:
   - flatrun.infra contributors (@flatrun)
 extends_documentation_fragment:

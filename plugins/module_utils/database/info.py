@@ -19,7 +19,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database import (
 from ansible_collections.flatrun.infra.plugins.module_utils.database.drivers import Forbidden
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint, locate
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, POSTGRESQL, SQL
-from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_query import Sql
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_lexer import Sql
 from ansible_collections.flatrun.infra.plugins.module_utils.database.query import plain, told
 from ansible_collections.flatrun.infra.plugins.module_utils.database.query_sessions import MySQLReader, PostgreSQLReader
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import connection

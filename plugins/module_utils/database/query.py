@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Unreachable
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action, Plan
@@ -20,18 +20,18 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import J
 from ansible_collections.flatrun.infra.plugins.module_utils.database import plan_query
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import locate
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import POSTGRESQL, SQL
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_lexer import Sql, split
 from ansible_collections.flatrun.infra.plugins.module_utils.database.query_sessions import MySQLReader, PostgreSQLReader
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import Connection, connection
 
 _MOST_ROWS = 100_000
-Arguments = Union[tuple[Any, ...], Mapping[str, Any], None]
 
 
 @dataclass(frozen=True)
 class Query:
     connection: Connection
     scripts: tuple[str, ...]
-    arguments: Arguments = None
+    arguments: plan_query.Arguments = None
     database: str = ""
     read_only: bool = True
     max_rows: int = 1000
@@ -51,6 +51,8 @@ def parse(params: Mapping[str, Any]) -> Query:
     scripts = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, list) else ()
     if not scripts or not all(isinstance(each, str) and each.strip() for each in scripts):
         raise InvalidParameter("must be a statement, or a list of statements", "query")
+    for key in ("query", "positional_args", "named_args"):
+        _check_text(params.get(key), key)
     if not 1 <= params["max_rows"] <= _MOST_ROWS:
         raise InvalidParameter(f"must be from 1 to {_MOST_ROWS}", "max_rows")
     if params["timeout"] < 1:
@@ -67,6 +69,17 @@ def parse(params: Mapping[str, Any]) -> Query:
     )
 
 
+def _check_text(value: Any, where: str) -> None:
+    """Refuse what is no text to a server; as a value, MySQL and MariaDB take NUL."""
+    inside = value if isinstance(value, Mapping) else dict(enumerate(value)) if isinstance(value, list) else {}
+    for key, each in inside.items():
+        _check_text(each, f"{where}[{key}]")
+    if isinstance(value, str) and any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+        raise InvalidParameter("holds half a character", where, "Write it whole.")
+    if isinstance(value, str) and "\0" in value and where.startswith("query"):
+        raise InvalidParameter("holds NUL, which no statement can", where, "Remove it.")
+
+
 class Server:
     """What only reads is run when it is looked at; what may write, when it is applied."""
 
@@ -74,13 +87,14 @@ class Server:
         self.query, self.reader = query, reader
         self.answer = Answer()
         engine = reader.endpoint.engine
-        self.statements: list[plan_query.Sql] = []
+        self.statements: list[Sql] = []
         for index, script in enumerate(query.scripts):
             where = f"query[{index}]" if len(query.scripts) > 1 else "query"
-            found = plan_query.split(script, engine, where)
+            found = split(script, engine, where)
             for statement in found:
                 plan_query.check(statement, query.read_only, where)
             self.statements += found
+        plan_query.check_places(self.statements, query.arguments, "query")
 
     def observe(self) -> Answer:
         if self.query.read_only and not self.answer.ran:

@@ -18,13 +18,21 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import (
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_session, postgresql_session
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, MYSQL
-from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_query import Sql
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, MYSQL, POSTGRESQL
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_lexer import Sql
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_query import Arguments, check_bound
 
 Result = tuple[Sequence[str], Sequence[Sequence[Any]], int]
 # Types of psycopg2, and the numbers that PostgreSQL gives them and their arrays (pg_type.dat).
 _TIMES = (("PYDATE", 1082, 1182), ("PYDATETIME", 1114, 1115), ("PYDATETIMETZ", 1184, 1185), ("PYINTERVAL", 1186, 1187))
-_CURSORS = ("SELECT", "VALUES", "TABLE")
+# The driver speaks the simple protocol, in which a message may hold several statements. A cursor of PL/pgSQL takes one
+# alone, and none about the transaction. What it is opened for travels as digits, which nothing reads otherwise.
+_OPEN = (
+    "SELECT pg_catalog.set_config('flatrun.statement',"
+    " pg_catalog.convert_from(pg_catalog.decode('{}', 'hex'), 'UTF8'), true);"
+    " DO $flatrun$ DECLARE flatrun pg_catalog.refcursor := 'flatrun';"
+    " BEGIN OPEN flatrun FOR EXECUTE pg_catalog.current_setting('flatrun.statement'); END $flatrun$"
+)
 # The server ends the statement itself; the connection is given up only if it doesn't.
 _GRACE = 1.5
 
@@ -37,7 +45,7 @@ class MySQLReader:
     def close(self) -> None:
         self.session.close()
 
-    def run(self, statements: Sequence[Sql], arguments: Any, read_only: bool, max_rows: int) -> list[Result]:
+    def run(self, statements: Sequence[Sql], arguments: Arguments, read_only: bool, max_rows: int) -> list[Result]:
         """All in one transaction, each by itself."""
         if self.session.engine == MARIADB:
             self.session.run(f"SET SESSION max_statement_time = {self.timeout}")
@@ -49,16 +57,18 @@ class MySQLReader:
             # The session's, for a statement that commits by itself would leave a transaction's behind.
             self.session.run("SET SESSION TRANSACTION READ ONLY")
         self.session.run("START TRANSACTION")
-        found = [self._one(statement, arguments) for statement in statements]
+        found = [self._one(statement, arguments, read_only) for statement in statements]
         self.session.run("ROLLBACK" if read_only else "COMMIT")
         return found
 
-    def _one(self, statement: Sql, arguments: Any) -> Result:
+    def _one(self, statement: Sql, arguments: Arguments, read_only: bool) -> Result:
         # MySQL has SLEEP return when its time is up, as if all were well.
         silent = self.session.engine == MYSQL
         punctual = _punctual(self.timeout, self.endpoint.where, silent)
         with punctual, self._ended(), self.session.speaking(), self.session.connection.cursor() as cursor:
-            _execute(cursor, statement, arguments)
+            text = _bound(cursor, statement, arguments, self.session.pymysql.err.ProgrammingError)
+            check_bound(text, self.session.engine, read_only)
+            cursor.execute(text)
             names = [column[0] for column in cursor.description or ()]
             return names, list(cursor.fetchall()) if names else [], cursor.rowcount
 
@@ -83,7 +93,7 @@ class PostgreSQLReader:
     def close(self) -> None:
         self.session.close()
 
-    def run(self, statements: Sequence[Sql], arguments: Any, read_only: bool, max_rows: int) -> list[Result]:
+    def run(self, statements: Sequence[Sql], arguments: Arguments, read_only: bool, max_rows: int) -> list[Result]:
         """All in one transaction, each by itself."""
         connection = self.session.connection
         # The one before, if there was one, is over.
@@ -99,17 +109,25 @@ class PostgreSQLReader:
             connection.rollback() if read_only else connection.commit()
         return found
 
-    def _one(self, statement: Sql, arguments: Any, max_rows: int, read_only: bool) -> Result:
-        # A cursor on the server's side, so that a million rows never travel. What may write has to run to its end.
-        held = "flatrun" if read_only and statement.verb in _CURSORS else None
+    def _one(self, statement: Sql, arguments: Arguments, max_rows: int, read_only: bool) -> Result:
         punctual = _punctual(self.timeout, self.endpoint.where)
-        with punctual, self.session.speaking(), self.session.connection.cursor(held) as cursor:
-            _execute(cursor, statement, arguments)
-            if held:
-                rows = cursor.fetchmany(max_rows + 1)
-                return [column.name for column in cursor.description or ()], rows, len(rows)
+        with punctual, self.session.speaking(), self.session.connection.cursor() as cursor:
+            text = _bound(cursor, statement, arguments, self.session.psycopg2.ProgrammingError)
+            check_bound(text, POSTGRESQL, read_only)
+            if read_only:
+                return self._read(cursor, text, max_rows)
+            # What may write has to run to its end.
+            cursor.execute(text)
             names = [column.name for column in cursor.description or ()]
             return names, cursor.fetchmany(max_rows + 1) if names else [], cursor.rowcount
+
+    def _read(self, cursor: Any, text: str, max_rows: int) -> Result:
+        """By a cursor on the server's side, so that it is one statement, and a million rows never travel."""
+        cursor.execute(_OPEN.format(text.encode().hex()))
+        cursor.execute(f"FETCH {max_rows + 1} FROM flatrun")
+        names, rows = [column.name for column in cursor.description or ()], cursor.fetchall()
+        cursor.execute("CLOSE flatrun")
+        return names, rows, len(rows)
 
 
 @contextmanager
@@ -147,13 +165,16 @@ def _exact(usual: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return read
 
 
-def _execute(cursor: Any, statement: Sql, arguments: Any) -> None:
-    """With the arguments bound, where the statement has a place for any."""
+def _bound(cursor: Any, statement: Sql, arguments: Arguments, error_of_driver: type[Exception]) -> str:
+    """The statement as it is sent, with the arguments bound where it has a place for any."""
+    if not arguments or "%" not in statement.text:
+        return statement.text
     try:
-        cursor.execute(statement.text, arguments if "%" in statement.text else None)
-    except (IndexError, KeyError, TypeError, ValueError) as error:
+        made = cursor.mogrify(statement.text, arguments)
+    except (IndexError, KeyError, TypeError, ValueError, error_of_driver) as error:
         raise InvalidParameter(
             f"its placeholders and the arguments don't match ({error})",
             "query",
             "Write %s or %(name)s for each, and %% for a percent sign.",
         ) from None
+    return made.decode() if isinstance(made, bytes) else str(made)
