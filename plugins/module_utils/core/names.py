@@ -24,7 +24,7 @@ _FLAGS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("f
 
 
 def text(value: Any, where: str) -> str:
-    """A non-empty string without control characters."""
+    """A non-empty string without control characters and halves of others."""
     if not isinstance(value, str):
         raise InvalidParameter(f"must be a string, and {value!r} is not", where, "Put it into quotes.")
     if not value:

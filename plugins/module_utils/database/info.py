@@ -16,6 +16,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database import (
     mysql_text,
     postgresql_text,
 )
+from ansible_collections.flatrun.infra.plugins.module_utils.database import spec_values as values
 from ansible_collections.flatrun.infra.plugins.module_utils.database.drivers import Forbidden
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint, locate
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, POSTGRESQL, SQL
@@ -45,6 +46,8 @@ def answer(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check(params: Mapping[str, Any]) -> None:
+    for key in ("database", "schema", "table"):
+        values.optional(params, key)
     for key in ("table", "tables"):
         asked = params["table"] if key == "table" else "tables" in params["gather"]
         if asked and not params["database"]:

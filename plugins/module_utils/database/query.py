@@ -18,6 +18,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import I
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action, Plan
 from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Journal, Room
 from ansible_collections.flatrun.infra.plugins.module_utils.database import plan_query
+from ansible_collections.flatrun.infra.plugins.module_utils.database import spec_values as values
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import locate
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import POSTGRESQL, SQL
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_lexer import Sql, split
@@ -25,6 +26,8 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.query_sessi
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import Connection, connection
 
 _MOST_ROWS = 100_000
+# PostgreSQL has milliseconds in 31 bits.
+_LONGEST = 2_147_483
 
 
 @dataclass(frozen=True)
@@ -55,17 +58,15 @@ def parse(params: Mapping[str, Any]) -> Query:
         _check_text(params.get(key), key)
     if not 1 <= params["max_rows"] <= _MOST_ROWS:
         raise InvalidParameter(f"must be from 1 to {_MOST_ROWS}", "max_rows")
-    if params["timeout"] < 1:
-        raise InvalidParameter("must be at least 1 second", "timeout")
     positional, named = params.get("positional_args"), params.get("named_args")
     return Query(
         connection(params),
         scripts,
         tuple(positional) if positional else named or None,
-        params.get("database") or "",
+        values.optional(params, "database"),
         bool(params["read_only"]),
         params["max_rows"],
-        params["timeout"],
+        values.seconds(params["timeout"], "timeout", _LONGEST),
     )
 
 
@@ -73,7 +74,7 @@ def _check_text(value: Any, where: str) -> None:
     """Refuse what is no text to a server; as a value, MySQL and MariaDB take NUL."""
     inside = value if isinstance(value, Mapping) else dict(enumerate(value)) if isinstance(value, list) else {}
     for key, each in inside.items():
-        _check_text(each, f"{where}[{key}]")
+        _check_text(each, f"{where}.{key}" if isinstance(value, Mapping) else f"{where}[{key}]")
     if isinstance(value, str) and any(0xD800 <= ord(character) <= 0xDFFF for character in value):
         raise InvalidParameter("holds half a character", where, "Write it whole.")
     if isinstance(value, str) and "\0" in value and where.startswith("query"):

@@ -12,7 +12,10 @@ from typing import Any
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret, parse_secret
+from ansible_collections.flatrun.infra.plugins.module_utils.database import spec_values as values
 
+# As much as PyMySQL waits.
+_LONGEST = 365 * 24 * 3600
 _TLS_FILES = ("ca_cert", "client_cert", "client_key")
 
 
@@ -57,22 +60,30 @@ def connection(params: Mapping[str, Any]) -> Connection:
             "it isn't said which server", "container", "Name its container, or login_host, or login_unix_socket."
         )
     password = params.get("login_password")
-    if params["connect_timeout"] < 1:
-        raise InvalidParameter("must be at least 1 second", "connect_timeout")
     return Connection(
         engine=params.get("engine") or "",
         container=names.container_name(container, "container") if container else "",
-        host=names.text(host, "login_host") if host else "",
+        host=_host(host) if host else "",
         port=names.port(params["login_port"], "login_port") if params.get("login_port") else 0,
         socket=names.absolute_path(socket, "login_unix_socket") if socket else "",
-        user=params.get("login_user") or "",
+        user=values.optional(params, "login_user"),
         password=parse_secret(password, "login_password") if password is not None else None,
-        database=params.get("login_db") or "",
-        timeout=params["connect_timeout"],
+        database=values.optional(params, "login_db"),
+        timeout=values.seconds(params["connect_timeout"], "connect_timeout", _LONGEST),
         tls=_tls(params),
         root_dir=names.absolute_path(params["root_dir"], "root_dir"),
         docker=_docker(params),
     )
+
+
+def _host(value: Any) -> str:
+    """A name, whose labels are those of DNS, or an address."""
+    host = names.text(value, "login_host")
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise InvalidParameter(f"{host!r} is not a host's name", "login_host", "Write a name or an address.") from None
+    return host
 
 
 def _docker(params: Mapping[str, Any]) -> dict[str, Any]:

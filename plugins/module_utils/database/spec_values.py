@@ -35,6 +35,17 @@ def name(value: Any, where: str) -> str:
     return str(value)
 
 
+def optional(params: Mapping[str, Any], key: str) -> str:
+    """A name that may be left out."""
+    return name(params[key], key) if params.get(key) else ""
+
+
+def seconds(value: int, where: str, most: int) -> int:
+    if not 1 <= value <= most:
+        raise InvalidParameter(f"must be from 1 to {most} seconds", where)
+    return value
+
+
 def objects(given: Iterable[Any]) -> tuple[str, ...]:
     """Empty for all that there are, which is written as nothing or as ``*``."""
     found = tuple(name(value, f"objects[{index}]") for index, value in enumerate(given))

@@ -50,12 +50,44 @@ def test_a_query_and_the_engine_have_a_time_each() -> None:
         ({"ca_cert": "/ca.pem"}, "ca_cert: nothing is verified with ssl_mode prefer"),
         ({"ca_cert": "/ca.pem", "ssl_mode": "require"}, "ca_cert: nothing is verified with ssl_mode require"),
         ({"ssl_mode": "verify-full"}, "ca_cert: nothing can be verified"),
-        ({"connect_timeout": 0}, "connect_timeout: must be at least 1"),
+        ({"connect_timeout": 0}, "connect_timeout: must be from 1 to"),
+        ({"connect_timeout": 10**12}, "connect_timeout: must be from 1 to"),
+        ({"login_user": "a\0"}, "login_user: holds NUL"),
+        ({"login_user": "\udc80"}, "login_user: holds NUL or half a character"),
+        ({"login_db": "a\0"}, "login_db: holds NUL"),
+        ({"container": None, "login_host": "a..b"}, "login_host: 'a..b' is not a host's name"),
+        ({"container": None, "login_host": "a" * 64}, "login_host: 'aaaa"),
+        ({"container": None, "login_host": "\ud800"}, "login_host: holds half a character"),
+        ({"container": None, "login_unix_socket": "/\ud800"}, "login_unix_socket: holds half a character"),
     ],
 )
 def test_a_connection_that_makes_no_sense_is_refused(params: dict[str, Any], says: str) -> None:
     with pytest.raises(FlatrunError) as refusal:
         connection(given(DB, **params))
+    assert refusal.value.sentence().startswith(says)
+
+
+@pytest.mark.parametrize("host", ["db", "db.", "127.0.0.1", "::1", "fe80::1%eth0", "b\u00fccher.example", "a" * 63])
+def test_hosts_are_taken_as_they_are(host: str) -> None:
+    assert connection(given(DB, container=None, login_host=host)).host == host
+
+
+@pytest.mark.parametrize(
+    ("params", "says"),
+    [
+        ({"timeout": 10**10}, "timeout: must be from 1 to 2147483 seconds"),
+        ({"timeout": 0}, "timeout: must be from 1"),
+        ({"database": "a\0"}, "database: holds NUL"),
+        ({"database": "\ud800"}, "database: holds NUL or half a character"),
+        ({"query": "SELECT 1\0"}, "query: holds NUL"),
+        ({"query": ["SELECT 1", "\ud800"]}, "query[1]: holds half a character"),
+        ({"positional_args": ["\ud800"]}, "positional_args[0]: holds half"),
+        ({"named_args": {"a": ["\ud800"]}}, "named_args.a[0]: holds half"),
+    ],
+)
+def test_a_query_that_no_server_can_read_is_refused(params: dict[str, Any], says: str) -> None:
+    with pytest.raises(FlatrunError) as refusal:
+        parse_query(given(QUERY, **{"query": "SELECT 1", **params}))
     assert refusal.value.sentence().startswith(says)
 
 
