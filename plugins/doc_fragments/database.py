@@ -22,7 +22,8 @@ options:
     version_added: 0.1.0
   container:
     description:
-      - Container of the server. It is reached through its network, so no port has to be published.
+      - Container of the server. It is reached through its network, so no port has to be published,
+        and the engine has to be that of the host itself, which runs it as root.
       - For a container that M(flatrun.infra.flatrun_infra) made, nothing else is needed. The administrator and the
         password that is kept on the host are the defaults of O(login_user) and O(login_password).
     type: str

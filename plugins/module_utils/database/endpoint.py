@@ -21,7 +21,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import Connection, Tls
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG
-from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
+from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine, address
 from ansible_collections.flatrun.infra.plugins.module_utils.service.home import NEXT, Home
 from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
 
@@ -78,8 +78,9 @@ def _elsewhere(connection: Connection) -> Endpoint:
 def _in_container(connection: Connection) -> Endpoint | str:
     docker = Engine(connection.docker)
     try:
+        # Neither the container's address nor the passwords beside it are another host's.
+        docker.require_local()
         raw = docker.find("inspect_container", connection.container)
-        address = docker.address(connection.container) if raw else ""
     finally:
         docker.close()
     if not raw:
@@ -88,11 +89,12 @@ def _in_container(connection: Connection) -> Endpoint | str:
         return f"it is {raw['State']['Status']}"
     labels = raw["Config"].get("Labels") or {}
     engine = _engine(connection, labels)
-    if not address:
+    host = address(raw)
+    if not host:
         raise Refused("is on no network that the host can reach", str(connection), "Connect it to one.")
     return Endpoint(
         engine=engine,
-        host=address,
+        host=host,
         port=connection.port or _port(raw, engine),
         socket="",
         user=connection.user or _administrator(raw, engine),

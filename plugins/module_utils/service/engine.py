@@ -120,9 +120,7 @@ class Engine:
 
     def address(self, container: str) -> str:
         """An address of the container that the host can reach; empty while it has none."""
-        found = self.find("inspect_container", container) or {}
-        networks = (found.get("NetworkSettings") or {}).get("Networks") or {}
-        return next((each["IPAddress"] for _name, each in sorted(networks.items()) if each.get("IPAddress")), "")
+        return address(self.find("inspect_container", container) or {})
 
     def read(self, container: str, path: str) -> str:
         """A file of a container, which need not run; empty where it has none. Links are followed as it has them."""
@@ -173,6 +171,12 @@ class Engine:
     def digest(self, reference: str) -> str:
         """The digest that the registry has for a reference now."""
         return str(self.ask("inspect_distribution", reference)["Descriptor"]["digest"])
+
+
+def address(found: Mapping[str, Any]) -> str:
+    """The same of one that was looked at."""
+    networks = (found.get("NetworkSettings") or {}).get("Networks") or {}
+    return next((each["IPAddress"] for _name, each in sorted(networks.items()) if each.get("IPAddress")), "")
 
 
 def _tls(params: Mapping[str, Any]) -> Any:

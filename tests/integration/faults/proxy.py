@@ -7,12 +7,14 @@ client thinks of keeping connections.
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.flatrun.infra.tests.integration.faults.lab import SOCKET
 
@@ -50,6 +52,17 @@ def failing(client: socket.socket) -> None:
         f"HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     client.sendall(head.encode() + body)
+
+
+def telling(answer: Mapping[str, Any]) -> Fault:
+    """An answer that is not the engine's."""
+
+    def tell(client: socket.socket) -> None:
+        body = json.dumps(answer).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        client.sendall(head.encode() + body)
+
+    return tell
 
 
 def half(client: socket.socket) -> None:

@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
-from ansible_collections.flatrun.infra.tests.integration.faults import proxy
+from ansible_collections.flatrun.infra.tests.integration.faults import modules, proxy
 from ansible_collections.flatrun.infra.tests.integration.faults.lab import Lab, docker, free_port
 from ansible_collections.flatrun.infra.tests.integration.faults.proxy import BEFORE, Call, Proxy
 
@@ -57,6 +58,37 @@ def test_an_engine_that_answers_nonsense(lab: Lab, tmp_path: Path, fault: proxy.
     ended.refused(between.where)
     assert ended.seconds < TIMEOUT + GRACE + PYTHON_STARTS
     assert not ended.changed
+    assert lab.untouched() == before
+
+
+# Over TCP an engine may be anywhere; this way of naming a socket is taken for no socket's name.
+@pytest.mark.parametrize(
+    ("scheme", "told", "says"),
+    [
+        ("unix", {"SecurityOptions": ["name=seccomp", "name=rootless"]}, "rootless"),
+        ("http+unix", {"Name": "elsewhere"}, "elsewhere"),
+    ],
+)
+def test_an_engine_that_is_not_of_this_host(
+    lab: Lab, tmp_path: Path, scheme: str, told: dict[str, Any], says: str
+) -> None:
+    before = lab.untouched()
+    between = Proxy(tmp_path / "far.sock", None, BEFORE, proxy.telling(told))
+    where = {"docker_host": f"{scheme}://{tmp_path}/far.sock", "root_dir": lab.root}
+    named = {
+        "flatrun_infra": {"services": [lab.item("redis", memory="99m")]},
+        "flatrun_vhost": {"container": lab.name("nginx"), "vhosts": [{"name": "a", "upstream": "a:1"}]},
+        "flatrun_db": {"container": lab.name("redis"), "users": [{"name": "ann", "password": "of ann"}]},
+        "flatrun_db_info": {"container": lab.name("redis")},
+        "flatrun_db_query": {"container": lab.name("redis"), "query": "SELECT 1"},
+    }
+    try:
+        for module, given in named.items():
+            between.at = Call("GET", "/info", 1 + sum(call.path == "/info" for call in between.calls))
+            modules.start(module, {**given, **where}, lab.modules).finish().refused(says, where["docker_host"])
+    finally:
+        between.close()
+    assert not any(call.alters for call in between.calls)
     assert lab.untouched() == before
 
 
