@@ -162,6 +162,8 @@ options:
           - V(ROLE) is a role that nobody logs in as, on all but Redis. MySQL and MariaDB have V(LOCKED) and V(UNLOCKED)
             besides, and Redis has these two alone. PostgreSQL has V(SUPERUSER), V(CREATEDB), V(CREATEROLE),
             V(INHERIT), V(LOGIN), V(REPLICATION) and V(BYPASSRLS).
+          - A role has no host. On MariaDB, a user that is V(absent) without a O(users[].host) takes a role of the same
+            name along, as there is but one of them elsewhere.
         type: list
         elements: str
         default: []

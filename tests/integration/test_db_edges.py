@@ -111,6 +111,28 @@ def test_a_database_with_extensions_that_is_the_template_of_another(servers: dic
         server.run({"databases": [{"name": name, "state": "absent", "force": True} for name in ("edge", "edge_copy")]})
 
 
+@pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+def test_a_password_that_cannot_be_compared_is_refused(engine: str, servers: dict[str, Server]) -> None:
+    server, user = servers[engine], {"name": "edge", "password": "of edge"}
+    other = "IDENTIFIED WITH sha256_password BY 'other'" if engine == "mysql" else "IDENTIFIED VIA unix_socket"
+    server.say(f"CREATE USER edge {other}")
+    try:
+        with pytest.raises(FlatrunError, match=r"^users\[0\].password: edge@% logs in by "):
+            server.run({"users": [user]})
+        server.settle(
+            {"users": [{**user, "plugin": "mysql_native_password" if engine == "mariadb" else "caching_sha2_password"}]}
+        )
+        assert server.may_enter("edge", "of edge")
+    finally:
+        server.run({"users": [{"name": "edge", "state": "absent"}]})
+
+
+def test_a_role_goes_by_its_name_alone(server: Server) -> None:
+    server.settle({"users": [{"name": "edge_team", "attributes": ["ROLE"]}]})
+    assert server.settle({"users": [{"name": "edge_team", "state": "absent"}]})
+    server.settle({"users": [{"name": "edge_team", "attributes": ["ROLE"], "state": "absent"}]})
+
+
 def test_times_that_python_has_not(edge: Server) -> None:
     if not edge.is_postgresql:
         (found,) = query(edge, ["SELECT CAST('9999-12-31 23:59:59' AS DATETIME) AS t"])["results"]

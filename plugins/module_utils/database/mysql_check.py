@@ -6,12 +6,19 @@
 from __future__ import annotations
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_check_users
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_text as text
 from ansible_collections.flatrun.infra.plugins.module_utils.database.check_users import (
     refuse_former_password,
     refuse_rules,
 )
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import LOCKED, ROLE, WITHOUT_PASSWORD, State
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
+    LOCKED,
+    ROLE,
+    WITHOUT_PASSWORD,
+    Grantee,
+    State,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
     Task,
     WantedDatabase,
@@ -23,6 +30,8 @@ _LONGEST_NAME = 64
 SYSTEM_ACCOUNTS = frozenset({"mysql.sys", "mysql.session", "mysql.infoschema", "mariadb.sys"})
 # A directory that an old server named; MariaDB takes it for no name of a database.
 _OLD_NAME = "#mysql50#"
+# Databases that are no directories, so that their names are compared without case; by whether it is MariaDB.
+_IN_ANY_CASE = {False: ("information_schema", "performance_schema"), True: ("information_schema",)}
 # What MySQL takes from both ends of a user's name.
 _CUT_OFF = " \t\n\v\f\r"
 _LONGEST_HOST = 255
@@ -43,6 +52,10 @@ PLUGINS = {
 def check(task: Task, state: State, mariadb: bool) -> None:
     for database in task.databases:
         _check_name(database.name, f"{database.item}.name", _LONGEST_NAME)
+        if database.name.lower() in _IN_ANY_CASE[mariadb]:
+            raise Refused(
+                f"{database.name} belongs to the server itself", f"{database.item}.name", "Choose another one."
+            )
         if mariadb and database.name.startswith(_OLD_NAME):
             raise InvalidParameter(f"begins with {_OLD_NAME}, which MariaDB keeps to itself", f"{database.item}.name")
         _check_texts(database, state)
@@ -55,6 +68,8 @@ def check(task: Task, state: State, mariadb: bool) -> None:
         _check_host(user.host, f"{user.item}.host")
         _check_account(user, mariadb)
         _check_user(user, state, mariadb)
+        place = "" if mariadb and user.is_role else user.host.lower()
+        mysql_check_users.check(user, state.users.get(Grantee(user.name, place)), mariadb)
         refuse_rules(user)
         if mariadb:
             refuse_former_password(user)

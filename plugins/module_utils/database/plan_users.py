@@ -117,11 +117,19 @@ def _shown(
 def departures(task: Task, state: State, dialect: Dialect) -> Iterator[Action]:
     vanishing = {wanted.name for wanted in task.databases if wanted.state == ABSENT}
     for wanted in task.users:
-        grantee = dialect.grantee(wanted.name, "" if wanted.is_role else wanted.host)
-        found = state.users.get(grantee)
-        if wanted.state == ABSENT and found:
-            owned = state.owned.get(grantee, ())
+        for found in _going(wanted, task, state, dialect) if wanted.state == ABSENT else ():
+            owned = state.owned.get(found.grantee, ())
             places = tuple(sorted({place for place, _what in owned} - vanishing))
             heir = state.administrator if wanted.force else ""
-            change = DropUser(grantee, ROLE in found.attributes, heir, places)
-            yield Action("drop", f"user {grantee}", "it exists", wanted.item, {"exists": "yes"}, None, change)
+            change = DropUser(found.grantee, ROLE in found.attributes, heir, places)
+            yield Action("drop", f"user {found.grantee}", "it exists", wanted.item, {"exists": "yes"}, None, change)
+
+
+def _going(wanted: WantedUser, task: Task, state: State, dialect: Dialect) -> list[User]:
+    """Who has the name, and on MariaDB, where roles have no host, the role that has it too."""
+    found = state.users.get(dialect.grantee(wanted.name, "" if wanted.is_role else wanted.host))
+    role = state.users.get(dialect.grantee(wanted.name, ""))
+    stays = any(user.is_role and user.name == wanted.name for user in task.users if user.state != ABSENT)
+    if role is None or role is found or ROLE not in role.attributes or wanted.host != "%" or stays:
+        return [found] if found else []
+    return [found, role] if found else [role]

@@ -94,6 +94,12 @@ def _user(wanted: WantedUser) -> None:
         raise InvalidParameter(
             "is neither a SCRAM verifier nor an MD5 digest", f"{wanted.item}.password_hash", "Copy rolpassword."
         )
+    if wanted.hash and wanted.plugin not in ("", scheme(wanted.hash.reveal())):
+        raise InvalidParameter(
+            f"it is what {scheme(wanted.hash.reveal())} keeps, and plugin says {wanted.plugin}",
+            f"{wanted.item}.password_hash",
+            "Leave out the plugin, or give the password.",
+        )
 
 
 def _grant(wanted: WantedGrant, databases: set[str], roles: set[str], state: State) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
+    LOCKED,
     MARIADB,
     MYSQL,
     POSTGRESQL,
     ROLE,
     SAME,
+    UNKNOWN,
     Grantee,
     State,
     User,
@@ -99,6 +102,93 @@ def test_the_administrator_in_use_may_be_named_as_it_is() -> None:
 )
 def test_what_the_server_would_refuse_in_the_middle(engine: str, user: dict[str, Any], says: str) -> None:
     assert refusal(state(engine), **user).startswith(says)
+
+
+SCRAM = f"SCRAM-SHA-256$4096:{'A' * 24}${'A' * 44}:{'A' * 44}"
+
+
+@pytest.mark.parametrize(
+    ("engine", "had", "user", "says"),
+    [
+        (
+            MYSQL,
+            {"plugin": "sha256_password", "password": UNKNOWN},
+            {"password": "pw"},
+            "users[0].password: blog@% logs",
+        ),
+        (MARIADB, {"plugin": "unix_socket", "password": UNKNOWN}, {"password": "pw"}, "users[0].password: blog@% logs"),
+        (
+            MYSQL,
+            {"attributes": frozenset({ROLE, LOCKED})},
+            {"attributes": ["NOROLE"]},
+            "users[0].name: blog@% is a role",
+        ),
+        (MYSQL, {"attributes": frozenset({ROLE, LOCKED})}, {"password": "pw"}, "users[0].name: blog@% is a role"),
+        (
+            MARIADB,
+            {},
+            {"name": "team", "attributes": ["ROLE", "LOCKED"]},
+            "users[0].attributes: a role can't be locked",
+        ),
+        (
+            MYSQL,
+            {},
+            {"name": "team", "attributes": ["ROLE", "UNLOCKED"]},
+            "users[0].attributes: a role is always locked",
+        ),
+        (MARIADB, {}, {"name": "team", "host": "10.%", "attributes": ["ROLE"]}, "users[0].host: a role has no host"),
+        (
+            MARIADB,
+            {},
+            {"plugin": "ed25519", "password_hash": "*" + "A" * 40},
+            "users[0].password_hash: it is what mysql",
+        ),
+        (POSTGRESQL, {}, {"plugin": "md5", "password_hash": SCRAM}, "users[0].password_hash: it is what scram-sha-256"),
+    ],
+)
+def test_what_would_never_come_true(engine: str, had: dict[str, Any], user: dict[str, Any], says: str) -> None:
+    assert refusal(state(engine, **had), **user).startswith(says)
+
+
+def test_a_password_that_cannot_be_compared_may_be_left_or_replaced() -> None:
+    found = state(MARIADB, plugin="unix_socket", password=UNKNOWN)
+    assert not planned(found, password="pw", update_password="on_create")
+    assert planned(found, password="pw", plugin="ed25519") == ["set_password"]
+    assert not planned(state(MARIADB, plugin="unix_socket", password=UNKNOWN, checked_by="login"), password="pw")
+
+
+def test_a_role_of_mariadb_goes_by_its_name() -> None:
+    role = User(Grantee("blog"), attributes=frozenset({ROLE}))
+    both = state(MARIADB)
+    alone = replace(both, users={role.grantee: role})
+    both = replace(both, users={**both.users, role.grantee: role})
+    assert planned(alone, state="absent") == ["drop"]
+    assert planned(both, state="absent") == ["drop", "drop"]
+    assert not planned(alone, state="absent", host="10.%")
+    users = [{"name": "blog", "state": "absent"}, {"name": "blog", "host": "::1", "state": "absent"}]
+    assert len(plan(parse(params(users=users)), alone).actions) == 1
+
+
+@pytest.mark.parametrize(
+    ("engine", "name", "refused"),
+    [
+        (MYSQL, "INFORMATION_SCHEMA", True),
+        (MYSQL, "Performance_Schema", True),
+        (MARIADB, "Information_Schema", True),
+        (MARIADB, "Performance_Schema", False),
+        (MYSQL, "SYS", False),
+        (POSTGRESQL, "INFORMATION_SCHEMA", False),
+    ],
+)
+def test_databases_of_the_servers_own_in_any_case(engine: str, name: str, refused: bool) -> None:
+    found = replace(state(engine), version=(17, 0))
+    task = parse(params(databases=[{"name": name}]))
+    if not refused:
+        assert plan(task, found)
+        return
+    with pytest.raises(FlatrunError) as error:
+        plan(task, found)
+    assert error.value.sentence().startswith(f"databases[0].name: {name} belongs to the server itself")
 
 
 def test_a_role_stays_one() -> None:
