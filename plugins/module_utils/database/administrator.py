@@ -17,8 +17,9 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database import mysq
 
 # MySQL and MariaDB: access denied, as with a wrong password or an unknown account.
 _MYSQL_DENIED = (1045, 1130, 1698, 3118)
-# With skip_name_resolve MariaDB has no use for an account of a host's name: nobody can enter by it, nor alter it.
-_MYSQL_UNUSABLE = 1396
+# An account that stays as it is: with skip_name_resolve MariaDB has no use for one of a host's name, so nobody can
+# enter by it, nor alter it; and with a password history MySQL refuses the password that it has already.
+_MYSQL_KEPT = (1396, 3638)
 # The second is what a server says whose first start was cut short before it let anybody in.
 _POSTGRESQL_DENIED = ("authentication failed", "no pg_hba.conf entry")
 
@@ -73,33 +74,29 @@ def _mysql(account: Account) -> Any:
         raise Unreachable(str(error)) from None
 
 
-def _mysql_set(account: Account, new: Secret) -> None:
+def _mysql_set(connection: Any, user: str, new: Secret) -> None:
     """MySQL leaves the password out of its logs by itself."""
-    _mysql_alter(account, "BY %s", new.reveal())
+    _mysql_alter(connection, user, "BY %s", new.reveal())
 
 
-def _mariadb_set(account: Account, new: Secret) -> None:
+def _mariadb_set(connection: Any, user: str, new: Secret) -> None:
     """MariaDB writes what it was sent into its logs, so it is sent what it keeps."""
-    _mysql_alter(account, "BY PASSWORD %s", mysql_native.digest(new.reveal().encode()).decode())
+    _mysql_alter(connection, user, "BY PASSWORD %s", mysql_native.digest(new.reveal().encode()).decode())
 
 
-def _mysql_alter(account: Account, how: str, word: str) -> None:
+def _mysql_alter(connection: Any, user: str, how: str, word: str) -> None:
     pymysql = _driver("pymysql", "python3-pymysql")
-    connection = _mysql(account)
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT Host FROM mysql.user WHERE User = %s", (account.user,))
-            hosts = [row[0] for row in cursor.fetchall()]
-            for host in hosts:
+            cursor.execute("SELECT Host FROM mysql.user WHERE User = %s", (user,))
+            for host in [row[0] for row in cursor.fetchall()]:
                 try:
-                    cursor.execute(f"ALTER USER %s@%s IDENTIFIED {how}", (account.user, host, word))
+                    cursor.execute(f"ALTER USER %s@%s IDENTIFIED {how}", (user, host, word))
                 except pymysql.err.OperationalError as error:
-                    if error.args[0] != _MYSQL_UNUSABLE:
+                    if error.args[0] not in _MYSQL_KEPT:
                         raise
     except pymysql.err.MySQLError as error:
         raise _not_taken(error.args[-1]) from None
-    finally:
-        connection.close()
 
 
 def _postgresql(account: Account) -> Any:
@@ -121,20 +118,17 @@ def _postgresql(account: Account) -> Any:
     return connection
 
 
-def _postgresql_set(account: Account, new: Secret) -> None:
+def _postgresql_set(connection: Any, user: str, new: Secret) -> None:
     from psycopg2 import Error, extensions, sql
 
-    connection = _postgresql(account)
     try:
         # libpq makes the verifier here, so that no log of the server ever holds the password.
-        verifier = extensions.encrypt_password(new.reveal(), account.user, connection, "scram-sha-256")
+        verifier = extensions.encrypt_password(new.reveal(), user, connection, "scram-sha-256")
         with connection.cursor() as cursor:
-            statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(account.user), sql.Literal(verifier))
+            statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(user), sql.Literal(verifier))
             cursor.execute(statement)
     except Error as error:
         raise _not_taken(error) from None
-    finally:
-        connection.close()
 
 
 def _redis(account: Account) -> Any:
@@ -157,16 +151,14 @@ def _redis(account: Account) -> Any:
     return client
 
 
-def _redis_set(account: Account, new: Secret) -> None:
+def _redis_set(connection: Any, user: str, new: Secret) -> None:
     redis = _driver("redis", "python3-redis")
-    client = _redis(account)
+    rule = f"#{redis_hash(new)}" if new.reveal() else "nopass"
     try:
-        client.execute_command("ACL", "SETUSER", "default", "resetpass", f"#{redis_hash(new)}")
-        client.execute_command("ACL", "SAVE")
+        connection.execute_command("ACL", "SETUSER", "default", "resetpass", rule)
+        connection.execute_command("ACL", "SAVE")
     except redis.exceptions.RedisError as error:
         raise _not_taken(error) from None
-    finally:
-        client.close()
 
 
 def write_out(account: Account, patience: float) -> None:
@@ -194,7 +186,7 @@ _LOGIN: Mapping[str, Callable[[Account], Any]] = {
     "postgresql": _postgresql,
     "redis": _redis,
 }
-_SET: Mapping[str, Callable[[Account, Secret], None]] = {
+_SET: Mapping[str, Callable[[Any, str, Secret], None]] = {
     "mysql": _mysql_set,
     "mariadb": _mariadb_set,
     "postgresql": _postgresql_set,
@@ -215,8 +207,24 @@ def attempt(engine: str, account: Account) -> None:
 
 
 def set_password(engine: str, account: Account, new: Secret) -> None:
-    """Give the administrator another password, on each of its hosts; raises as ``attempt`` does."""
-    _SET[engine](account, new)
+    """Give the administrator another password, on each of its hosts; raises as ``attempt`` does.
+
+    It is proven before the connection is closed, which may be the only way back in: where nobody can log in with the
+    new one, the former is set again.
+    """
+    connection = _LOGIN[engine](account)
+    try:
+        _SET[engine](connection, account.user, new)
+        try:
+            attempt(engine, Account(account.address, account.port, account.user, new, account.timeout))
+        except FlatrunError as error:
+            _SET[engine](connection, account.user, account.password)
+            raise FlatrunError(
+                f"the new password is not taken at a login ({error.what}), so the former one is kept",
+                do="Choose another one, or see the server's log.",
+            ) from None
+    finally:
+        connection.close()
 
 
 def redis_hash(password: Secret) -> str:

@@ -82,7 +82,8 @@ class Keeper:
             # A run was cut short after it had set this one: it is the way in, so it is kept until another is.
             self.home.promote(self.kind.secret)
         self.home.keep(self.kind.secret + NEXT, wanted, owner)
-        if known[found.login] != wanted:
+        # One that is the way in may be set for one of two accounts only, or not be saved, where a run was cut short.
+        if found.next or found.initialising or known[found.login] != wanted:
             administrator.set_password(self.kind.name, self._account(found, known[found.login]), wanted)
         self.home.promote(self.kind.secret)
         self.home.forget("initialising")

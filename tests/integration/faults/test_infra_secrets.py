@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
-from ansible_collections.flatrun.infra.tests.integration.faults.lab import Lab, docker, inspect
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import Lab, docker, inspect, until
 from ansible_collections.flatrun.infra.tests.integration.faults.modules import PYTHON, ROOT
 
 FIRST = "Känarie'n-\"eins\\ %_x"
@@ -251,6 +251,31 @@ def test_a_password_that_others_could_read_is_protected(lab: Lab, runs: dict[str
     assert lab.run(item, check=True).good().verbs == ["protect"]
     assert lab.settle(item).verbs == ["protect"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+HALFWAY = {
+    "mysql": "ALTER USER root@'%' IDENTIFIED BY 'halfway'",
+    "mariadb": "ALTER USER root@'%' IDENTIFIED BY 'halfway'",
+    "redis": "ACL SETUSER default resetpass >halfway",
+}
+
+
+@pytest.mark.parametrize("kind", HALFWAY)
+def test_a_rotation_that_was_cut_short_in_the_server(lab: Lab, runs: dict[str, str], kind: str) -> None:
+    """One of two accounts had it, or it was not saved: afterwards it is the only one, and outlives a restart."""
+    path = lab.folder(kind) / "secrets" / f"{SECRETS[kind]}.next"
+    assert lab.ask(kind, SECOND, HALFWAY[kind]) is not None
+    path.write_text("halfway")
+    path.chmod(0o600)
+    assert lab.settle(lab.item(kind, secrets={SECRETS[kind]: "halfway"})).verbs == ["rotate"]
+    if kind == "redis":
+        docker("restart", lab.name(kind))
+    else:
+        client = ["env", "MYSQL_PWD=halfway", {"mysql": "mysql"}.get(kind, "mariadb"), "--protocol=socket", "-uroot"]
+        docker("exec", lab.name(kind), *client, "-e", "SELECT 1")
+    until(lambda: lab.login(kind, "halfway"))
+    assert not lab.login(kind, SECOND)
+    lab.settle(lab.item(kind, secrets={SECRETS[kind]: SECOND}))
 
 
 def test_a_generated_password(lab: Lab) -> None:

@@ -101,6 +101,8 @@ def unenterable(made: Universe, box: Box, case: Case) -> Iterator[str]:
     kept, mode = made.secrets.get(name, (None, 0))
     if kept is None or not made.takes(box, kept):
         yield "the password that is kept does not work"
+    elif made.server(box) and made.server(box).lagging:
+        yield "it has another password elsewhere, or after a restart"
     elif case.secret.given and kept != Secret(case.secret.given):
         yield "the password isn't the one that was given"
     elif mode != 0o600:

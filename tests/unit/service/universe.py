@@ -20,6 +20,7 @@ VOLUMES = "/var/lib/docker/volumes"
 class Server:
     """What a server keeps in its data folder. Redis without its ACL file has no password of its own.
 
+    ``lagging`` is the password that the administrator's other account has, or Redis' file, where another has been set.
     ``cut`` is what a server whose first start was cut short does from then on: it "denies", "dies" or "hangs".
     """
 
@@ -28,6 +29,7 @@ class Server:
     password: Secret | None = None
     cut: str = ""
     serial: int = 0
+    lagging: Secret | None = None
 
 
 @dataclass(frozen=True)
@@ -236,6 +238,8 @@ class Universe:
             return False
         if server is not None and server.engine != kind.name:
             raise AssertionError(f"{box.name} was given the data of {server.engine}")
+        if server is not None and server.lagging and kind.name == "redis":
+            self.data[path] = replace(server, password=server.lagging, lagging=None)
         return server is None or server.cut != "dies"
 
     def server(self, box: Box) -> Server | None:
@@ -254,11 +258,14 @@ class Universe:
         self.data[path] = replace(server, password=secret)
 
     def alter(self, box: Box, secret: Secret) -> None:
-        self.strike()
+        """MySQL has two accounts of its administrator's name; what Redis is told it saves when it is told to."""
         path = box.source(box.kind.data)
         server = self.data[path]
         assert server is not None
-        self.data[path] = replace(server, password=secret)
+        lagging = server.password if server.password != secret else server.lagging
+        for left in (lagging, None):
+            self.strike()
+            self.data[path] = replace(server, password=secret, lagging=left)
 
     def cut_first_start(self, cut: str) -> None:
         """The host went down with the run, in the middle of a server's first start."""

@@ -389,7 +389,7 @@ class Hand:
         if found.login == state.NEXT:
             self.universe.promote(f"{path}.next", path)
         self._keep(kind.secret + ".next", wanted)
-        if known[found.login] != wanted:
+        if found.next or found.initialising or known[found.login] != wanted:
             self.universe.alter(self.universe.boxes[self.name], wanted)
         self.universe.promote(f"{path}.next", path)
         self.universe.remember(self.name, initialising=None)
