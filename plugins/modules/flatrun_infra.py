@@ -120,7 +120,8 @@ options:
             V(postgres_password) for PostgreSQL and V(password) for Redis. Where none is given, a strong one is
             generated on
             the host, kept there in C(<root_dir>/<container>/secrets) with mode 0600, and used again.
-          - One that differs from the present is changed in the server.
+          - One that differs from the present is changed in the server. That of MySQL has at most 213 bytes, since no
+            more can be sent at a login without TLS.
           - Each must be a string. YAML makes numbers and booleans of some that aren't in quotes, and those are
             refused.
         type: dict

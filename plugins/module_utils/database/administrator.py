@@ -70,6 +70,8 @@ def _mysql(account: Account) -> Any:
     except pymysql.err.OperationalError as error:
         kind = Denied if error.args[0] in _MYSQL_DENIED else Unreachable
         raise kind(str(error.args[-1])) from None
+    except ValueError:
+        raise Denied("the password is too long to be sent without TLS") from None
     except (pymysql.err.MySQLError, OSError, RuntimeError) as error:
         raise Unreachable(str(error)) from None
 

@@ -24,9 +24,9 @@ _DROP_TO_ACCOUNT = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID")
 class ServiceType:
     """``data`` and ``config`` are paths in the container; ``account`` is who the server runs as there.
 
-    ``secret`` is the administrator's password among the item's secrets. ``bootstrap`` is the variable by which an
-    image takes the first password from a file. ``version`` is the image's variable that tells the server's version,
-    and ``series`` how many of its numbers name a data format.
+    ``secret`` is the administrator's password among the item's secrets, ``longest`` how many bytes of it a login can
+    send. ``bootstrap`` is the variable by which an image takes the first password from a file. ``version`` is the
+    image's variable that tells the server's version, and ``series`` how many of its numbers name a data format.
     """
 
     name: str
@@ -39,6 +39,7 @@ class ServiceType:
     account: str = ""
     secret: str = ""
     bootstrap: str = ""
+    longest: int = 0
     version: tuple[str, ...] = ()
     series: int = 0
     command: tuple[str, ...] = ()
@@ -67,6 +68,9 @@ _MYSQL = ServiceType(
     account="mysql",
     secret="root_password",
     bootstrap="MYSQL_ROOT_PASSWORD_FILE",
+    # Without TLS clients send it encrypted by the server's RSA key of 2048 bits, which has room for no more. With TLS
+    # it would be 256.
+    longest=213,
     version=("MYSQL_VERSION", "MYSQL_MAJOR"),
     files={"00-flatrun.cnf": "[mysqld]\nport = {port}\n"},
     series=2,

@@ -168,12 +168,6 @@ def _usual_container(name: str, kind: ServiceType | None) -> str:
 
 
 def _specified(plain: Service, kind: ServiceType, entry: Mapping[str, Any]) -> Service:
-    secrets = {key: parse_secret(value, f"secrets.{key}") for key, value in sorted(entry.get("secrets", {}).items())}
-    for key in secrets:
-        names.file_name(key, "secrets")
-        if key != kind.secret:
-            known = f"{kind.name} has only {kind.secret!r}" if kind.secret else f"{kind.name} has none"
-            raise InvalidParameter(f"is not a secret that is known: {known}", f"secrets.{key}")
     return Service(
         **{
             **vars(plain),
@@ -181,7 +175,7 @@ def _specified(plain: Service, kind: ServiceType, entry: Mapping[str, Any]) -> S
             "networks": values.networks(entry.get("networks", ())),
             "ports": values.ports(entry.get("published_ports", kind.published)),
             "env": tuple(sorted(values.env(entry.get("env", {})))),
-            "secrets": tuple(secrets.items()),
+            "secrets": tuple(_secret(key, value, kind) for key, value in sorted(entry.get("secrets", {}).items())),
             "config_files": tuple(sorted(values.config(entry.get("config_files", {})))),
             "volumes": values.volumes(entry.get("volumes", ())),
             "command": values.command(entry.get("command", ())),
@@ -191,6 +185,21 @@ def _specified(plain: Service, kind: ServiceType, entry: Mapping[str, Any]) -> S
             "port": names.port(entry["port"], "port") if "port" in entry else kind.port,
         }
     )
+
+
+def _secret(key: str, value: Any, kind: ServiceType) -> tuple[str, Secret]:
+    where, secret = f"secrets.{key}", parse_secret(value, f"secrets.{key}")
+    names.file_name(key, "secrets")
+    if key != kind.secret:
+        known = f"{kind.name} has only {kind.secret!r}" if kind.secret else f"{kind.name} has none"
+        raise InvalidParameter(f"is not a secret that is known: {known}", where)
+    if kind.longest and len(secret.reveal().encode()) > kind.longest:
+        raise InvalidParameter(
+            f"is longer than the {kind.longest} bytes with which one can log in to {kind.name}",
+            where,
+            "Choose a shorter one.",
+        )
+    return key, secret
 
 
 def _type(entry: Mapping[str, Any]) -> ServiceType | None:

@@ -197,6 +197,8 @@ def test_images(image: str, reference: str) -> None:
         ({"type": "redis", "secrets": {"root_password": "x"}}, "secrets.root_password"),
         ({"type": "nginx", "secrets": {"password": "x"}}, "secrets.password"),
         ({"type": "mysql", "secrets": {"../x": "x"}}, "secrets"),
+        ({"type": "mysql", "secrets": {"root_password": "x" * 214}}, "secrets.root_password"),
+        ({"type": "mysql", "secrets": {"root_password": "ä" * 107}}, "secrets.root_password"),
         ({"type": "mysql", "env": {"A": 1}}, "env.A"),
         ({"type": "mysql", "env": {"A": True}}, "env.A"),
         ({"type": "mysql", "env": {"A": None}}, "env.A"),
@@ -285,6 +287,11 @@ def test_nothing_is_listed_twice(items: tuple[dict[str, Any], ...], what: str) -
 def test_several_external_hosts_have_no_container_in_common() -> None:
     spec = parse(asked({"name": "a", "type": "mysql", "host": "x"}, {"name": "b", "type": "mysql", "host": "y"}))
     assert [service.container for service in spec.services] == ["", ""]
+
+
+def test_the_longest_passwords() -> None:
+    for kind, secret, length in (("mysql", "root_password", 213), ("mariadb", "root_password", 5000)):
+        assert one(type=kind, secrets={secret: "x" * length}).secret(secret) == Secret("x" * length)
 
 
 def test_a_refused_password_is_not_quoted() -> None:
