@@ -92,7 +92,7 @@ class Hand:
                 self._await()
         except FlatrunError:
             # Nobody was told of it yet, and a server that can't start would only fill its log.
-            self.engine.find("remove_container", self.container, force=True, v=True)
+            containers.discard(self.engine, self.container, self.spec.root_dir, volumes=True)
             raise
 
     def _folders(self, order: Order) -> None:
@@ -129,7 +129,7 @@ class Hand:
                 containers.start(self.engine, self.container)
                 self._await()
         except FlatrunError as error:
-            containers.bring_back(self.engine, self.container, was_running)
+            containers.bring_back(self.engine, self.container, self.spec.root_dir, was_running)
             raise Refused(
                 f"its successor failed, and the former container {self._outcome(was_running)}: {error.sentence()}",
                 f"container {self.container}",
@@ -159,7 +159,7 @@ class Hand:
 
     def _restore(self, action: Action) -> None:
         """What was replaced may not have answered even then: whether it does now is seen when all is done."""
-        containers.bring_back(self.engine, self.container, True)
+        containers.bring_back(self.engine, self.container, self.spec.root_dir, True)
         if self.found.former and self.found.former.ours:
             self.observer.settle(self.found, time.monotonic() + self.spec.wait_timeout)
 
@@ -167,7 +167,7 @@ class Hand:
         self.engine.ask("rename", self.found.renamed, self.container)
 
     def _start_over(self, action: Action) -> None:
-        self.engine.find("remove_container", self.container, force=True, v=True)
+        containers.discard(self.engine, self.container, self.spec.root_dir, volumes=True)
         if self.found.data:
             self.home.put_aside(self.found.data.origin)
             files.make_folder(self.found.data.origin)

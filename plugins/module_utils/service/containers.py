@@ -113,10 +113,24 @@ def set_aside(engine: Engine, name: str) -> None:
     engine.ask("rename", name, name + FORMER)
 
 
-def bring_back(engine: Engine, name: str, running: bool) -> None:
-    """The former container has its name again; what took its place is removed."""
+def discard(engine: Engine, name: str, root_dir: str, volumes: bool = False) -> None:
+    """Remove the container of this name if it is ours: somebody else's may have taken the name in the meantime."""
+    raw = engine.find("inspect_container", name)
+    labels = (raw["Config"].get("Labels") or {}) if raw else {}
+    if raw and (labels.get(f"{LABEL}container"), labels.get(f"{LABEL}root_dir")) == (name, root_dir):
+        engine.find("remove_container", raw["Id"], force=True, v=volumes)
+
+
+def bring_back(engine: Engine, name: str, root_dir: str, running: bool) -> None:
+    """The former container has its name again; what of ours took its place is removed."""
     if engine.find("inspect_container", name + FORMER):
-        engine.find("remove_container", name, force=True, v=False)
+        discard(engine, name, root_dir)
+        if engine.find("inspect_container", name):
+            raise Refused(
+                f"somebody else's container has taken the name, so the former one is kept as {name}{FORMER}",
+                f"container {name}",
+                "Remove or rename that one, then run again.",
+            )
         engine.ask("rename", name + FORMER, name)
     if running:
         start(engine, name)
