@@ -39,6 +39,7 @@ class Hand:
             "adopt": self._adopt,
             "connect": self._connect,
             "create": self._create,
+            "disconnect": self._disconnect,
             "generate": self._generate,
             "protect": self._keep_password,
             "pull": self._pull,
@@ -173,7 +174,13 @@ class Hand:
             files.make_folder(self.found.data.origin)
 
     def _connect(self, action: Action) -> None:
-        self.engine.ask("connect_container_to_network", self.container, action.detail[1])
+        network, severed = action.detail
+        if severed:
+            self._disconnect(action)
+        self.engine.ask("connect_container_to_network", self.container, network)
+
+    def _disconnect(self, action: Action) -> None:
+        self.engine.ask("disconnect_container_from_network", self.container, action.detail[0], force=True)
 
     def _start(self, action: Action) -> None:
         if self.found.container and self.found.container.status == "created" and self.observer.kind:

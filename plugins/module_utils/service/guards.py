@@ -49,6 +49,16 @@ def there(service: Service, found: Found) -> None:
         )
 
 
+def severed(service: Service, container: Container) -> None:
+    """The item doesn't say which networks it is to be on, so none is given up."""
+    for network in sorted(container.severed - container.networks):
+        raise Refused(
+            f"the network {network} of {service.container} is gone",
+            "container",
+            "Create it, or run the play that creates the container.",
+        )
+
+
 def data(service: Service, kind: ServiceType, found: Found) -> None:
     """Data is never silently made anew, and never given to a server that would alter or refuse it."""
     if not found.data or not kind.data:

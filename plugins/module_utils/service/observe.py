@@ -35,8 +35,12 @@ _FOREIGN_PASSWORDS = ("MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD", "POSTGRES_
 class Observer:
     """Looks at one service of a spec through one engine."""
 
-    def __init__(self, spec: Infra, service: Service, engine: Engine) -> None:
+    def __init__(
+        self, spec: Infra, service: Service, engine: Engine, networks: Mapping[str, str] | None = None
+    ) -> None:
+        """``networks`` are those of the engine, name to id; without them a container's are not looked into."""
         self.spec, self.service, self.engine = spec, service, engine
+        self.networks = networks or {}
         self.layout = Layout(spec.root_dir, service.container)
         self.home = Home(self.layout)
         self.kind = service.type
@@ -68,7 +72,7 @@ class Observer:
 
     def _container(self, name: str) -> Container | None:
         raw = self.engine.find("inspect_container", name)
-        return _container(raw) if raw and raw["Name"] == f"/{name}" else None
+        return _container(raw, self.networks) if raw and raw["Name"] == f"/{name}" else None
 
     def _former(self) -> Container | None:
         """What was set aside to be replaced: a container of ours, or one that is being taken over."""
@@ -216,17 +220,18 @@ class Observer:
             time.sleep(_PAUSE)
 
 
-def _container(raw: Mapping[str, Any]) -> Container:
+def _container(raw: Mapping[str, Any], known: Mapping[str, str]) -> Container:
     labels, host, now = raw["Config"].get("Labels") or {}, raw["HostConfig"], raw["State"]
     settings = json.loads(labels.get(f"{LABEL}settings", "{}"))
-    networks = (raw.get("NetworkSettings") or {}).get("Networks") or {}
+    attached = (raw.get("NetworkSettings") or {}).get("Networks") or {}
     return Container(
         name=raw["Name"].lstrip("/"),
         status=now["Status"],
         image=raw["Config"]["Image"],
         image_id=raw["Image"],
         started_at=now["StartedAt"],
-        networks=frozenset(networks),
+        networks=frozenset(network for network in attached if not known or network in known),
+        severed=frozenset(name for name, each in attached.items() if known and _is_severed(name, each, known)),
         settings=settings,
         root_dir=labels.get(f"{LABEL}root_dir", ""),
         type=labels.get(f"{LABEL}type", ""),
@@ -238,6 +243,11 @@ def _container(raw: Mapping[str, Any]) -> Container:
         restarts=raw.get("RestartCount") or 0,
         out_of_memory=bool(now.get("OOMKilled")),
     )
+
+
+def _is_severed(name: str, endpoint: Mapping[str, Any], known: Mapping[str, str]) -> bool:
+    """A container that was never started has no id of its network yet."""
+    return name not in known or endpoint.get("NetworkID") not in ("", None, known[name])
 
 
 def _mount(raw: Mapping[str, Any]) -> str:

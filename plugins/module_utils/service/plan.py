@@ -102,4 +102,7 @@ def _service(spec: Infra, service: Service, found: Found) -> Iterator[Action]:
         guards.there(service, found)
         if found.container:
             yield from steps.renamed(service, found, target)
+            if service.state in wanted.RUNNING_STATES:
+                guards.severed(service, found.container)
+                yield from steps.networks(service, found.container, target)
             yield from steps.running(service, found, found.container, target, spec.wait)

@@ -43,19 +43,25 @@ class Host:
 
     def __init__(self, spec: Infra, engine: Engine) -> None:
         self.spec, self.engine = fit(spec, engine.memory), engine
+        self.networks: dict[str, str] = {}
         self.seen = World(frozenset(), {})
 
     def observe(self) -> World:
-        networks = frozenset(network["Name"] for network in self.engine.ask("networks"))
+        self.networks = {network["Name"]: network["Id"] for network in self.engine.ask("networks")}
         listing = self.engine.ask("containers", all=True)
         services = {service.name: self._look(service, listing) for service in self.spec.services}
-        self.seen = World(networks, self._settled(services), externals(self.spec.root_dir), self.engine.memory)
+        self.seen = World(
+            frozenset(self.networks), self._settled(services), externals(self.spec.root_dir), self.engine.memory
+        )
         return self.seen
 
     def _look(self, service: Service, listing: Sequence[Mapping[str, Any]]) -> Found:
         if service.mode == HOST:
             return Found()
-        return Observer(self.spec, service, self.engine).look(listing)
+        return self._observer(service).look(listing)
+
+    def _observer(self, service: Service) -> Observer:
+        return Observer(self.spec, service, self.engine, self.networks)
 
     def _settled(self, services: dict[str, Found]) -> dict[str, Found]:
         """Ask each that is to run, all at once; wait for those with which nothing else is wrong."""
@@ -66,7 +72,7 @@ class Host:
             return {**services, **dict(zip((service.name for service in asked), answers))}
 
     def _answer(self, service: Service, found: Found, until: float) -> Found:
-        observer = Observer(self.spec, service, self.engine)
+        observer = self._observer(service)
         now = observer.ask(found)
         if now.answers or now.login:
             return now

@@ -28,6 +28,9 @@ class Container:
     image_id: str
     started_at: str = ""
     networks: frozenset[str] = frozenset()
+    # Networks that were removed while it was on them; it can't be started before it is off them. Those of which another
+    # has the name now are among ``networks`` too.
+    severed: frozenset[str] = frozenset()
     settings: Mapping[str, Any] = field(default_factory=dict)
     root_dir: str = ""
     type: str = ""

@@ -167,9 +167,9 @@ def _container(order: Order, container: Container | None, target: str, waited: b
         yield _replacement(order, container, target)
         yield from _halted_again(service, container, target)
     else:
-        missing = [network for network in service.networks if network not in container.networks]
-        yield from _networks(order, missing, target)
-        yield from running(service, found, container, target, waited, bool(missing))
+        mending = tuple(networks(service, container, target))
+        yield from mending
+        yield from running(service, found, container, target, waited, bool(mending))
 
 
 def _replacement(order: Order, container: Container, target: str) -> Action:
@@ -206,13 +206,24 @@ def _drift(order: Order, container: Container) -> list[str]:
 def _facts(order: Order, container: Container) -> tuple[dict[str, Any], dict[str, Any]]:
     """What it was made with and what it has been updated to since, beside what is asked."""
     actual = {"memory": container.memory, "cpus": container.cpus, "restart policy": container.restart}
-    return {**container.settings, **actual}, {**order.settings, "restart policy": "unless-stopped"}
+    asked: dict[str, Any] = {"restart policy": "unless-stopped"}
+    if order.service.networks and "none" in container.networks:
+        # One that was made without any can't be connected to others.
+        actual["networks"], asked["networks"] = [], list(order.service.networks)
+    return {**container.settings, **actual}, {**order.settings, **asked}
 
 
-def _networks(order: Order, missing: Sequence[str], target: str) -> Iterator[Action]:
-    for network in missing:
-        reason = f"it is not on the network {network}"
-        yield Action("connect", target, reason, order.service.name, after={"network": network}, detail=(order, network))
+def networks(service: Service, container: Container, target: str) -> Iterator[Action]:
+    """Connect it to the networks it is to be on, and to those that were made anew under it; off what is gone."""
+    here = container.networks - container.severed
+    wanted_ones = dict.fromkeys((*service.networks, *sorted(container.severed & container.networks)))
+    for network in (name for name in wanted_ones if name not in here):
+        severed = network in container.severed
+        reason = f"the network {network} was made anew" if severed else f"it is not on the network {network}"
+        yield Action("connect", target, reason, service.name, after={"network": network}, detail=(network, severed))
+    for network in sorted(container.severed - {*wanted_ones}) if service.whole else ():
+        reason = f"the network {network} is gone"
+        yield Action("disconnect", target, reason, service.name, before={"network": network}, detail=(network, True))
 
 
 def running(
@@ -281,8 +292,8 @@ def is_settled(spec: Infra, service: Service, found: Found) -> bool:
         # It will be refused, whatever it answers.
         return False
     if not service.whole or service.type is None or container is None:
-        return True
+        return container is None or not container.severed
     layout = Layout(spec.root_dir, service.container)
     order = Order(service, found, layout, settings(service, service.type, layout, found.adopted_mounts), {})
-    astray = found.former or found.renamed or not container.networks.issuperset(service.networks)
+    astray = found.former or found.renamed or any(networks(service, container, ""))
     return not astray and (not container.ours or not _drift(order, container))

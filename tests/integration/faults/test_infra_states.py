@@ -71,6 +71,38 @@ def test_its_process_killed(lab: Lab, kind: str) -> None:
     assert not lab.run(lab.item(kind)).good().changed
 
 
+def test_networks_made_anew_or_gone(lab: Lab) -> None:
+    """A container that was stopped keeps what can't be had any more: it is put on the new one, and off what is gone."""
+    name, (anew, gone) = lab.name("moved"), (f"{lab.prefix}-anew", f"{lab.prefix}-gone")
+    item = lab.item("redis", container=name, networks=[anew])
+
+    def make_anew() -> None:
+        docker("stop", name)
+        docker("network", "rm", anew)
+        docker("network", "create", anew)
+
+    docker("network", "create", gone)
+    lab.settle(item, networks=[{"name": anew}])
+    docker("network", "connect", gone, name)
+    make_anew()
+    docker("network", "rm", gone)
+    lab.run({"container": name}).refused(f"the network {gone} of {name} is gone")
+    assert lab.run(item, check=True).good().verbs == ["connect", "disconnect", "start"]
+    assert lab.settle(item).verbs == ["connect", "disconnect", "start"]
+    make_anew()
+    assert lab.settle({"container": name}).verbs == ["connect", "start"]
+    assert lab.login("redis", PASSWORD, name)
+    lab.drop("moved")
+
+
+def test_a_container_without_networks_gets_one(lab: Lab) -> None:
+    item = lab.item("certbot", container=lab.name("alone"))
+    lab.settle({**item, "networks": []})
+    assert lab.settle(item).verbs == ["replace"]
+    assert lab.network("certbot") in inspect(lab.name("alone"))["NetworkSettings"]["Networks"]
+    lab.drop("alone")
+
+
 def test_a_crash_loop(lab: Lab) -> None:
     """Its own words are in the error, and it is not left to fill the disk."""
     item = lab.item("redis", container=lab.name("loop"), config_files={"bad.conf": "no-such-directive 1\n"})

@@ -25,7 +25,18 @@ TYPES = ("nginx", "mysql", "redis", "certbot")
 STATES = ("started", "present", "stopped", "restarted", "absent")
 CONTAINERS = (
     *("none", "created", "running", "exited", "paused", "looping", "drifted", "updated", "rebuilt", "retagged"),
-    *("unconnected", "outdated", "edited", "unread", "foreign", "adopted", "elsewhere", "renamed"),
+    *(
+        "unconnected",
+        "networkless",
+        "severed",
+        "outdated",
+        "edited",
+        "unread",
+        "foreign",
+        "adopted",
+        "elsewhere",
+        "renamed",
+    ),
     *("former", "former_created", "former_failing", "former_serving"),
 )
 # A password is set where a server is to run: elsewhere these few tell as much as all of them.
@@ -203,6 +214,13 @@ def _contain(made: Universe, case: Case) -> None:
         "rebuilt": {"image_id": "sha256:gone"},
         "retagged": {**_with_old_image(own, case)},
         "unconnected": {"networks": frozenset({"extra"})},
+        "networkless": {"networks": frozenset({"none"})},
+        # Two of its networks were made anew under it, and a third is gone.
+        "severed": {
+            "status": "exited",
+            "networks": frozenset({"net", "more", "extra"}),
+            "severed": frozenset({"more", "extra", "gone"}),
+        },
         "elsewhere": {"root_dir": "/srv/elsewhere"},
         "renamed": {"name": "other"},
     }

@@ -26,6 +26,8 @@ def after_is_true(made: Universe, action: Action) -> bool:
         return bool(said == {"internal": made.networks[name]})
     if action.target.startswith("folders "):
         return all(path in made.folders for path in said)
+    if action.verb == "disconnect":
+        return not {action.before["network"]} & (made.boxes[name].networks | made.boxes[name].severed)
     return _is_true_of(made.boxes.get(name), said)
 
 
@@ -58,7 +60,7 @@ def _is_true_of(box: Box | None, said: Any) -> bool:
     }
     networks = said.get("networks", [said["network"]] if "network" in said else [])
     rest = {key: _bare(value) for key, value in said.items() if key not in ("network", "networks")}
-    return set(networks) <= box.networks and all(facts.get(key) == value for key, value in rest.items())
+    return set(networks) <= box.networks | box.severed and all(facts.get(key) == value for key, value in rest.items())
 
 
 def _bare(value: Any) -> Any:

@@ -92,6 +92,8 @@ def unlike(made: Universe, box: Box, case: Case) -> Iterator[str]:
         yield f"it is only on {sorted(box.networks)}"
     if case.state in RUNNING_STATES and kind.config and dict(box.loaded) != settings.config_files(service, kind):
         yield "its server has read another configuration"
+    if box.severed:
+        yield f"it is still on {sorted(box.severed)}, which are gone"
     if NAME + FORMER in made.boxes:
         yield "its former container is left behind"
 
@@ -120,7 +122,7 @@ def must_be_refused(case: Case) -> bool:
     if case.state == "absent":
         return False
     if not case.whole:
-        failing = case.container in ("looping", "former_failing")
+        failing = case.container in ("looping", "former_failing", "severed")
         return case.container in ("none", "former") or (failing and running)
     if case.data == "alien" or (case.data == "gone" and case.container in there):
         return True

@@ -42,6 +42,7 @@ class Box:
     status: str = "created"
     started: int = 0
     networks: frozenset[str] = frozenset()
+    severed: frozenset[str] = frozenset()
     settings: Mapping[str, Any] = field(default_factory=dict)
     root_dir: str = ""
     type: str = ""
@@ -203,6 +204,8 @@ class Universe:
             return
         if box.status == "paused":
             raise Refused("cannot start a paused container, try unpause instead", f"container {name}")
+        if box.severed:
+            raise Refused(f"network {sorted(box.severed)} not found", f"container {name}")
         for folder in (*(box.source(target) for target in box.mounts), box.configuration):
             if folder:
                 self._require_folder(folder)

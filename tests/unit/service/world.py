@@ -215,6 +215,7 @@ def _container(box: Box | None) -> Container | None:
         image_id=box.image_id,
         started_at=str(box.started),
         networks=box.networks,
+        severed=box.severed,
         settings=box.settings,
         root_dir=box.root_dir,
         type=box.type if box.settings else "",
@@ -310,7 +311,7 @@ class Hand:
     def replace(self, action: Action) -> None:
         before = self.found.container or self.found.former
         was_running = self.found.former is not None or bool(before and before.status in ("running", "restarting"))
-        networks = (*self.service.networks, *sorted(before.networks if before else ()))
+        networks = (*self.service.networks, *sorted(before.networks - {"none"} if before else ()))
         self.universe.stop(self.name)
         self.universe.rename(self.name, self.name + FORMER)
         try:
@@ -356,8 +357,17 @@ class Hand:
             self.universe.make_folder(path, 0o755)
 
     def connect(self, action: Action) -> None:
-        box, (_order, network) = self.universe.boxes[self.name], action.detail
+        network, severed = action.detail
+        if severed:
+            self.disconnect(action)
+        box = self.universe.boxes[self.name]
+        if "none" in box.networks:
+            raise Refused("container cannot be connected to multiple networks with one in private (none) mode")
         self.universe.change(self.name, networks=box.networks | {network})
+
+    def disconnect(self, action: Action) -> None:
+        box, gone = self.universe.boxes[self.name], {action.detail[0]}
+        self.universe.change(self.name, networks=box.networks - gone, severed=box.severed - gone)
 
     def start(self, action: Action) -> None:
         if self.found.container and self.found.container.status == "created" and self.eye.kind:
