@@ -73,7 +73,7 @@ def _host_config(
         restart_policy={"Name": "unless-stopped"},
         log_config=_LOG,
         mem_limit=settings["memory"] or None,
-        nano_cpus=int(settings["cpus"] * 10**9) or None,
+        nano_cpus=round(settings["cpus"] * 10**9) or None,
         network_mode=networks[0] if networks else "none",
     )
 

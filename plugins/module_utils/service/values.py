@@ -126,7 +126,8 @@ def cpus(value: Any) -> float:
         number = -1.0
     if isinstance(value, bool) or not 0 <= number <= 4096:
         raise InvalidParameter(f"{value!r} is not a number of processors", "cpus", "Write it like 1.5.")
-    return number
+    # The engine counts in billionths.
+    return round(number, 9)
 
 
 def healthcheck(values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

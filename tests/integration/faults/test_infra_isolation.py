@@ -112,10 +112,10 @@ def test_what_its_process_may(lab: Lab, kind: str) -> None:
 
 def test_limits(lab: Lab) -> None:
     """Set as they are asked for, and put right where somebody updated the container."""
-    item = lab.item("redis", container=lab.name("limited"), memory="64m", cpus=0.5)
+    item = lab.item("redis", container=lab.name("limited"), memory="64m", cpus=1.001)
     lab.settle(item)
     found = inspect(lab.name("limited"))["HostConfig"]
-    assert (found["Memory"], found["NanoCpus"]) == (64 * 1024**2, 5 * 10**8)
+    assert (found["Memory"], found["NanoCpus"]) == (64 * 1024**2, 1_001_000_000)
     docker("update", "--memory", "80m", "--memory-swap", "80m", lab.name("limited"))
     told = lab.run(item, check=True).good()
     assert lab.settle(item).actions == told.actions

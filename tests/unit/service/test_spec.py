@@ -149,6 +149,14 @@ def test_a_whole_specification() -> None:
     assert "0123" not in repr(service)
 
 
+@given(
+    st.floats(min_value=0.01, max_value=4096) | st.integers(10, 4_096_000).map(lambda thousandths: thousandths / 1000)
+)
+def test_processors_are_what_the_engine_counts(cpus: float) -> None:
+    wanted = one(type="mysql", cpus=cpus).cpus
+    assert round(wanted * 10**9) / 10**9 == wanted
+
+
 @pytest.mark.parametrize(
     ("image", "reference"),
     [
