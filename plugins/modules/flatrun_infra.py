@@ -158,11 +158,12 @@ options:
         default: []
         version_added: 0.1.0
       memory:
-        description: Limit of the container's memory, such as V(512m). Without it there is none.
+        description: Limit of the container's memory, such as V(512m), V(6m) at the least. Without it there is none.
         type: str
         version_added: 0.1.0
       cpus:
-        description: Limit of the container's processor time, in processors, such as V(1.5). Without it there is none.
+        description: Limit of the container's processor time, in processors, such as V(1.5). It is at least V(0.01), and
+          no more than the host has. Without it there is none.
         type: float
         version_added: 0.1.0
       healthcheck:

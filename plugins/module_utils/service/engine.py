@@ -49,8 +49,8 @@ class Engine:
                 do="Install python3-docker there, as role flatrun.infra.host does.",
             )
         self.where: str = params["docker_host"]
-        # Of the machine, in bytes; known once the engine was asked about itself.
-        self.memory = 0
+        # Of the machine, the first in bytes; known once the engine was asked about itself.
+        self.memory = self.cpus = 0
         with self._asking("it does not answer"):
             self.api = docker.APIClient(
                 base_url=self.where,
@@ -103,7 +103,7 @@ class Engine:
     def require_local(self) -> None:
         """Refuse an engine whose folders and addresses aren't those of the host this runs on."""
         info = self.ask("info")
-        self.memory = int(info.get("MemTotal") or 0)
+        self.memory, self.cpus = int(info.get("MemTotal") or 0), int(info.get("NCPU") or 0)
         if any("rootless" in option for option in info.get("SecurityOptions") or ()):
             raise Refused(
                 "the engine is rootless, so neither its containers' addresses nor the owners of their files are those "

@@ -21,6 +21,11 @@ def networks(service: Service, known: Collection[str]) -> None:
             )
 
 
+def processors(service: Service, cpus: int) -> None:
+    if cpus and service.cpus > cpus:
+        raise Refused(f"{service.cpus:g} are more processors than the {cpus} of this host", "cpus", "Give fewer.")
+
+
 def ownership(service: Service, found: Found, root_dir: str) -> None:
     """A container that isn't ours is never touched, and never replaced, unless it is to be adopted."""
     container = found.container

@@ -37,6 +37,7 @@ def plan(spec: Infra, state: World) -> Plan:
     for index, service in enumerate(spec.services):
         try:
             guards.networks(service, known)
+            guards.processors(service, state.cpus)
             actions += _service(spec, service, state.services[service.name])
         except FlatrunError as error:
             raise error.under(f"services[{index}]") if not error.where.startswith("/") else error from None

@@ -51,7 +51,11 @@ class Host:
         listing = self.engine.ask("containers", all=True)
         services = {service.name: self._look(service, listing) for service in self.spec.services}
         self.seen = World(
-            frozenset(self.networks), self._settled(services), externals(self.spec.root_dir), self.engine.memory
+            frozenset(self.networks),
+            self._settled(services),
+            externals(self.spec.root_dir),
+            self.engine.memory,
+            self.engine.cpus,
         )
         return self.seen
 

@@ -179,7 +179,7 @@ def _specified(plain: Service, kind: ServiceType, entry: Mapping[str, Any]) -> S
             "config_files": tuple(sorted(values.config(entry.get("config_files", {})))),
             "volumes": values.volumes(entry.get("volumes", ())),
             "command": values.command(entry.get("command", ())),
-            "memory": names.size(entry["memory"], "memory") if "memory" in entry else 0,
+            "memory": values.memory(entry.get("memory", 0)),
             "cpus": values.cpus(entry.get("cpus", 0)),
             "healthcheck": values.healthcheck(entry.get("healthcheck", {})),
             "port": names.port(entry["port"], "port") if "port" in entry else kind.port,

@@ -122,5 +122,6 @@ class World:
     services: Mapping[str, Found]
     # The services that somebody else runs, as they were noted: name to type, and host and port, or container.
     externals: Mapping[str, Any] = field(default_factory=dict)
-    # Of the machine, in bytes.
+    # Of the machine, the first in bytes; 0 where they aren't known.
     memory: int = 0
+    cpus: int = 0

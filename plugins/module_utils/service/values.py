@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ _PUBLISHED = re.compile(
 _IMAGE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._/:@-]{0,254}")
 _ENGINE_NETWORKS = ("default", "host", "none")
 _DURATION = re.compile(r"(\d+)(ms|s|m|h)?")
+# What the engine takes at the least, other than none at all.
+_LEAST_MEMORY, _LEAST_CPUS = 6 * 1024**2, 0.01
 _UNITS = {"ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 
 
@@ -54,10 +57,16 @@ def ports(values: Any) -> tuple[Port, ...]:
         inner = names.port(found["inner"], where)
         outer = names.port(found["outer"], where) if found["outer"] else inner
         # A port without an address is for this host alone: the engine's own default passes every firewall.
-        address = {"*": "", None: "127.0.0.1"}.get(found["address"], found["address"] or "").strip("[]")
-        ports.append(Port(address, outer, inner, found["protocol"] or "tcp"))
+        ports.append(Port(_address(found["address"] or "127.0.0.1", where), outer, inner, found["protocol"] or "tcp"))
     names.distinct((str(port) for port in ports), "published_ports", "the port")
     return tuple(ports)
+
+
+def _address(text: str, where: str) -> str:
+    try:
+        return "" if text == "*" else str(ipaddress.ip_address(text.strip("[]")))
+    except ValueError:
+        raise InvalidParameter(f"{text!r} is not an IP address", where, "Write one of the host's, or *.") from None
 
 
 def networks(wanted: Sequence[Any]) -> tuple[str, ...]:
@@ -119,6 +128,13 @@ def command(value: Any) -> tuple[str, ...]:
     return tuple(names.text(word, f"command[{index}]") for index, word in enumerate(words))
 
 
+def memory(value: Any) -> int:
+    number = names.size(value, "memory")
+    if 0 < number < _LEAST_MEMORY:
+        raise InvalidParameter(f"{value!r} is less than any container can run in", "memory", "Give at least 6m.")
+    return number
+
+
 def cpus(value: Any) -> float:
     try:
         number = float(str(value))
@@ -126,7 +142,9 @@ def cpus(value: Any) -> float:
         number = -1.0
     if isinstance(value, bool) or not 0 <= number <= 4096:
         raise InvalidParameter(f"{value!r} is not a number of processors", "cpus", "Write it like 1.5.")
-    # The engine counts in billionths.
+    if 0 < number < _LEAST_CPUS:
+        raise InvalidParameter(f"{value!r} is less than the engine can grant", "cpus", "Give at least 0.01.")
+    # It counts in billionths.
     return round(number, 9)
 
 

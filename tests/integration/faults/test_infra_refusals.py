@@ -55,6 +55,9 @@ ITEMS = {
     "not there": ({"container": "frt-nothing", "state": "restarted"}, "services[0].container", "no container"),
     "container": ({"type": "redis", "container": "a b"}, "services[0].container", "'a b'"),
     "memory": ({"type": "redis", "memory": "much"}, "services[0].memory", "'much'"),
+    "little memory": ({"type": "redis", "memory": "1m"}, "services[0].memory", "6m"),
+    "processors": ({"type": "redis", "cpus": 4000}, "services[0].cpus", "4000 are more processors than"),
+    "address": ({"type": "redis", "published_ports": ["999.1.1.1:1:1"]}, "published_ports[0]", "'999.1.1.1'"),
 }
 
 

@@ -85,6 +85,7 @@ def test_empty_means_unset(unset: dict[str, Any]) -> None:
         ("0.0.0.0:80:80", Port("0.0.0.0", 80, 80)),
         ("*:80:80", Port("", 80, 80)),
         ("[::1]:80:80", Port("::1", 80, 80)),
+        ("[0:0::1]:80:80", Port("::1", 80, 80)),
         ("[::]:8080:80", Port("::", 8080, 80)),
         ("53/udp", Port("127.0.0.1", 53, 53, "udp")),
         ("*:5353:53/udp", Port("", 5353, 53, "udp")),
@@ -99,7 +100,17 @@ def test_published_ports(value: Any, port: Port) -> None:
     "value",
     [
         *("70000", "0", "-1", "abc", "", "80:", ":80", "80:0", "70000:80", "80:80:80:80", "80/sctp", "80-90", "80 "),
-        *("example.com:80:80", "::1:80:80", "[::1]:80:80/icmp", "127.0.0.1::80", "80\n"),
+        *(
+            "999.1.1.1:80:80",
+            "127.0.0.01:80:80",
+            "[:::]:80:80",
+            "[1]:80:80",
+            "example.com:80:80",
+            "::1:80:80",
+            "[::1]:80:80/icmp",
+            "127.0.0.1::80",
+            "80\n",
+        ),
     ],
 )
 def test_no_published_ports(value: str) -> None:
@@ -229,6 +240,8 @@ def test_images(image: str, reference: str) -> None:
         ({"type": "mysql", "command": ["a", 1]}, "command[1]"),
         ({"type": "mysql", "memory": "lots"}, "memory"),
         ({"type": "mysql", "memory": "-1m"}, "memory"),
+        ({"type": "mysql", "memory": "5m"}, "memory"),
+        ({"type": "mysql", "cpus": 0.001}, "cpus"),
         ({"type": "mysql", "cpus": "many"}, "cpus"),
         ({"type": "mysql", "cpus": -1}, "cpus"),
         ({"type": "mysql", "cpus": float("nan")}, "cpus"),
