@@ -51,7 +51,8 @@ options:
   services:
     description:
       - The services. An item of which only O(services[].name), O(services[].container) and O(services[].state) are
-        given is told to start, stop, restart or go, and keeps all the rest as it is.
+        given is told to start, stop, restart or go, and keeps all the rest as it is. Without O(services[].container) it
+        is the container that was made for the service of that name.
       - Any other item, also one with O(services[].type), is the whole specification, and what it leaves out has its
         default.
       - An option that has no effect on the service is refused. Of an external one only its name, type, mode,

@@ -15,7 +15,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service import guard
 from ansible_collections.flatrun.infra.plugins.module_utils.service import spec as wanted
 from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import shared_folders
 from ansible_collections.flatrun.infra.plugins.module_utils.service.sizes import fit
-from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Infra, Service
+from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Infra, Service, located
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Found, World
 
 
@@ -77,7 +77,7 @@ def _noted(service: Service) -> dict[str, Any]:
 
 def anchor(spec: Infra, state: World) -> Infra:
     """Sizes follow the machine, and a restart is a condition too: started after what was seen first."""
-    spec = fit(spec, state.memory)
+    spec = located(fit(spec, state.memory), state.bearers)
     return replace(spec, services=tuple(_outliving(service, state.services[service.name]) for service in spec.services))
 
 

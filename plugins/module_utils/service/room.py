@@ -20,7 +20,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.host.lock import loc
 from ansible_collections.flatrun.infra.plugins.module_utils.service import plan as planning
 from ansible_collections.flatrun.infra.plugins.module_utils.service import steps
 from ansible_collections.flatrun.infra.plugins.module_utils.service.apply import Hand
-from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
+from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.external import externals
 from ansible_collections.flatrun.infra.plugins.module_utils.service.observe import Observer
 from ansible_collections.flatrun.infra.plugins.module_utils.service.prepare import prepare
@@ -31,6 +31,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import 
     RUNNING_STATES,
     Infra,
     Service,
+    located,
     parse,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Found, World
@@ -49,6 +50,8 @@ class Host:
     def observe(self) -> World:
         self.networks = {network["Name"]: network["Id"] for network in self.engine.ask("networks")}
         listing = self.engine.ask("containers", all=True)
+        bearers = _bearers(listing, self.spec.root_dir)
+        self.spec = located(self.spec, bearers)
         services = {service.name: self._look(service, listing) for service in self.spec.services}
         self.seen = World(
             frozenset(self.networks),
@@ -56,6 +59,7 @@ class Host:
             externals(self.spec.root_dir),
             self.engine.memory,
             self.engine.cpus,
+            bearers,
         )
         return self.seen
 
@@ -107,6 +111,15 @@ class Host:
         errors = [error for error in (job.exception() for _service, job in jobs) if error]
         if errors:
             raise errors[0] if len(errors) == 1 else _together(errors)
+
+
+def _bearers(listing: Sequence[Mapping[str, Any]], root_dir: str) -> dict[str, tuple[str, ...]]:
+    """The containers of this root_dir by the service that they were made for, each by its own name."""
+    bearers: dict[str, set[str]] = {}
+    for labels in (entry.get("Labels") or {} for entry in listing):
+        if labels.get(f"{LABEL}root_dir") == root_dir and f"{LABEL}service" in labels:
+            bearers.setdefault(labels[f"{LABEL}service"], set()).add(labels[f"{LABEL}container"])
+    return {name: tuple(sorted(containers)) for name, containers in bearers.items()}
 
 
 def _is_asked(service: Service, found: Found) -> bool:

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
@@ -45,6 +45,8 @@ class Service:
     mode: str = MANAGED
     type: ServiceType | None = None
     whole: bool = True
+    # Only its own name was said, so the container is sought by it.
+    sought: bool = False
     adopt: bool = False
     image: str = ""
     networks: tuple[str, ...] = ()
@@ -98,6 +100,28 @@ def parse(params: Mapping[str, Any]) -> Infra:
     )
 
 
+def located(spec: Infra, bearers: Mapping[str, Sequence[str]]) -> Infra:
+    """The spec with the containers that are sought; ``bearers`` are those of each service's name."""
+    services = tuple(
+        replace(service, container=_bearer(index, service, bearers.get(service.name, ())))
+        if service.sought
+        else service
+        for index, service in enumerate(spec.services)
+    )
+    names.distinct((service.container for service in services if service.container), "services", "the container")
+    return replace(spec, services=services)
+
+
+def _bearer(index: int, service: Service, containers: Sequence[str]) -> str:
+    if len(containers) > 1:
+        raise InvalidParameter(
+            f"several are of the service {service.name}: {', '.join(containers)}",
+            f"services[{index}].container",
+            "Name the one that is meant.",
+        )
+    return containers[0] if containers else service.container
+
+
 def _at(index: int, entry: Mapping[str, Any]) -> Service:
     try:
         return _service({key: value for key, value in entry.items() if _is_given(key, value)})
@@ -140,6 +164,7 @@ def _service(entry: Mapping[str, Any]) -> Service:
         mode=mode,
         type=kind,
         whole=whole,
+        sought=not whole and "container" not in entry,
         adopt=bool(entry.get("adopt")),
         host=names.text(entry["host"], "host") if "host" in entry else "",
     )

@@ -125,3 +125,5 @@ class World:
     # Of the machine, the first in bytes; 0 where they aren't known.
     memory: int = 0
     cpus: int = 0
+    # Names of services to the containers that were made for them.
+    bearers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -96,10 +96,13 @@ def test_networks_made_anew_or_gone(lab: Lab) -> None:
 
 
 def test_a_container_without_networks_gets_one(lab: Lab) -> None:
-    item = lab.item("certbot", container=lab.name("alone"))
+    item = lab.item("certbot", name="lonely", container=lab.name("alone"))
     lab.settle({**item, "networks": []})
     assert lab.settle(item).verbs == ["replace"]
     assert lab.network("certbot") in inspect(lab.name("alone"))["NetworkSettings"]["Networks"]
+    # The name of the service is enough for what is only told to go.
+    assert lab.settle({"name": "lonely", "state": "absent"}).verbs == ["remove"]
+    assert not inspect(lab.name("alone"))
     lab.drop("alone")
 
 

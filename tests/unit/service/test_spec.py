@@ -8,7 +8,14 @@ import pytest
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import SECRET, Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG
-from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import FOREIGN, HOST, MANAGED, Service, parse
+from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import (
+    FOREIGN,
+    HOST,
+    MANAGED,
+    Service,
+    located,
+    parse,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.service.values import Port
 from ansible_collections.flatrun.infra.tests.unit.service.cases import asked
 from hypothesis import given
@@ -51,6 +58,18 @@ def test_the_container_of_a_service(item: dict[str, Any], container: str) -> Non
 def test_name_and_state_alone_keep_all_else(state: str) -> None:
     service = one(name="shop", state=state)
     assert (service.whole, service.state, service.type) == (False, state, None)
+
+
+def test_a_container_is_sought_by_the_name_of_its_service() -> None:
+    bearers = {"shop": ("shop-db",), "mail": ("one", "two")}
+    spec = parse(asked({"name": "shop"}, {"name": "mysql"}, {"name": "mail", "container": "two"}))
+    assert [each.container for each in located(spec, bearers).services] == ["shop-db", "flatrun-mysql", "two"]
+    assert located(located(spec, bearers), {}) == located(spec, bearers)
+    assert located(parse(asked({"name": "shop", "type": "mysql"})), bearers).services[0].container == "flatrun-mysql"
+    with pytest.raises(InvalidParameter, match=r"services\[0\]\.container: several are .* mail: one, two"):
+        located(parse(asked({"name": "mail"})), bearers)
+    with pytest.raises(InvalidParameter, match="the container 'shop-db' is listed twice"):
+        located(parse(asked({"name": "shop"}, {"container": "shop-db"})), bearers)
 
 
 @pytest.mark.parametrize(
