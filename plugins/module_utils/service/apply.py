@@ -24,6 +24,9 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.state import
 from ansible_collections.flatrun.infra.plugins.module_utils.service.steps import Order
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.serve import Nginx
 
+# A server that was brought back had served before, so a short wait_timeout of its successor's is no measure for it.
+_COMES_BACK = 60
+
 
 class Hand:
     """Does the actions of one service, in the order of the plan."""
@@ -142,7 +145,8 @@ class Hand:
         """What became of a container that was brought back; it serves when it answers, not when it is started."""
         if not was_running:
             return "is back"
-        found = self.observer.settle(self.found, time.monotonic() + self.spec.wait_timeout)
+        until = time.monotonic() + max(self.spec.wait_timeout, _COMES_BACK)
+        found = self.observer.settle(self.found, until)
         return "serves again" if found.answers or found.login else f"is back, but does not answer ({found.words})"
 
     def _forget_configs(self, order: Order) -> None:

@@ -46,6 +46,8 @@ class Host:
         self.spec, self.engine = fit(spec, engine.memory), engine
         self.networks: dict[str, str] = {}
         self.seen = World(frozenset(), {})
+        # How long each start of a container is waited for, whatever is looked at again for the lock's sake.
+        self.patience: dict[tuple[str, str], float] = {}
 
     def observe(self) -> World:
         self.networks = {network["Name"]: network["Id"] for network in self.engine.ask("networks")}
@@ -86,7 +88,12 @@ class Host:
             return now
         # Whether a first start was cut short, or isn't over yet, can't be told sooner.
         worthwhile = found.initialising or (self.spec.wait and steps.is_settled(self.spec, service, found))
-        return observer.settle(now, until) if worthwhile else now
+        return observer.settle(now, self._once(service, found, until)) if worthwhile else now
+
+    def _once(self, service: Service, found: Found, until: float) -> float:
+        """A server that was waited for in vain isn't waited for again: it is asked, and that was it."""
+        started_at = found.container.started_at if found.container else ""
+        return self.patience.setdefault((service.name, started_at), until)
 
     def hold(self) -> AbstractContextManager[None]:
         return locked(self.spec.root_dir, self.spec.wait_timeout)

@@ -1,0 +1,88 @@
+"""How long a run waits for a server that runs and lets nobody in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.flatrun.infra.plugins.module_utils.service import apply, room
+from ansible_collections.flatrun.infra.plugins.module_utils.service.apply import Hand
+from ansible_collections.flatrun.infra.plugins.module_utils.service.room import Host
+from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import parse
+from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Container, Found
+from ansible_collections.flatrun.infra.tests.unit.service.cases import asked
+
+SILENT = Found(container=Container("db", "running", "image", "id", "2026-01-01T00:00:00Z"), initialising=True)
+
+
+class Engine:
+    """With nothing on it."""
+
+    memory = 2**30
+
+    def ask(self, _method: str, **_options: Any) -> list[Any]:
+        return []
+
+
+class Clock:
+    """Time passes only for whoever waits."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Silent:
+    """Looks at a server that answers nobody, and waits for it in vain."""
+
+    clock = Clock()
+    found = SILENT
+
+    def __init__(self, *_given: Any) -> None:
+        self.home = None
+
+    def look(self, _listing: Any) -> Found:
+        return self.found
+
+    def ask(self, found: Found) -> Found:
+        return found
+
+    def settle(self, found: Found, until: float) -> Found:
+        self.clock.now = max(self.clock.now, until)
+        return found
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    for module in (room, apply):
+        monkeypatch.setattr(module, "time", made)
+        monkeypatch.setattr(module, "Observer", Silent)
+    monkeypatch.setattr(Silent, "clock", made)
+    monkeypatch.setattr(room, "externals", lambda _root: {})
+    return made
+
+
+def test_the_same_start_is_waited_for_once(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the lock it is asked again; what has been started meanwhile is waited for as long as anything."""
+    host = Host(parse(asked({"type": "postgresql"}, wait_timeout=90)), Engine())
+    host.observe()
+    assert clock.now == 1090
+    clock.now += 200
+    host.observe()
+    assert clock.now == 1290
+    begun_anew = replace(SILENT.container, started_at="2026-01-01T00:05:00Z")
+    monkeypatch.setattr(Silent, "found", replace(SILENT, container=begun_anew))
+    host.observe()
+    assert clock.now == 1380
+
+
+@pytest.mark.parametrize(("wait_timeout", "waited"), [(4, 60), (90, 90)])
+def test_who_is_brought_back_has_time_to_come_up(clock: Clock, wait_timeout: int, waited: int) -> None:
+    spec = parse(asked({"type": "redis"}, wait_timeout=wait_timeout))
+    hand = Hand(spec, spec.services[0], SILENT, Engine())
+    assert "does not answer" in hand._outcome(was_running=True)
+    assert clock.now == 1000 + waited
