@@ -15,6 +15,9 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.home import 
 from ansible_collections.flatrun.infra.plugins.module_utils.service.observe import Observer
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Found
 
+# Whether a server lets somebody in is asked again and again; a password is set once, and the disk may be busy.
+_WRITES_WITHIN = 60
+
 
 class Keeper:
     """Knows the passwords of one service, and nothing of its container's life."""
@@ -104,4 +107,4 @@ class Keeper:
 
     def _account(self, found: Found, password: Secret) -> administrator.Account:
         address, port = self.engine.address(self.container), self.observer.port(found.container)
-        return administrator.Account(address, port, self.observer.administrator(), password)
+        return administrator.Account(address, port, self.observer.administrator(), password, _WRITES_WITHIN)
