@@ -11,4 +11,4 @@ import sys
 
 wanted = [argument for argument in sys.argv[1:] if argument not in ("--no-setuptools", "--no-wheel")]
 subprocess.run([sys.executable, "-m", "ensurepip"], check=True, stdout=subprocess.DEVNULL)
-subprocess.run([sys.executable, "-m", "pip", "install", *wanted], check=True)
+subprocess.run([sys.executable, "-m", "pip", "install", "--retries=10", *wanted], check=True)

@@ -9,6 +9,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/flatrun-infra
 logs=$root/.cache/log
 collections=$root/.cache/collections
 mkdir -p "$logs" "$cache"
+# A package index that does not answer at once is asked again.
+export PIP_RETRIES=10 PIP_DEFAULT_TIMEOUT=60
 # What the tests need of the distribution beside what role host sees to: what breaks things at a chosen moment, too.
 # shellcheck disable=SC2034
 test_packages=(iproute2 iptables mmdebstrap nghttp2-client openssh-client procps rsync shellcheck strace wrk)
@@ -89,8 +91,22 @@ install_packages() {
   export DEBIAN_FRONTEND=noninteractive
   # No service starts by being installed: the scripts start what they need, and say so.
   export RUNLEVEL=1
-  apt-get update -q
-  apt-get install -q -y --no-install-recommends "$@"
+  # An archive that can be reached in part is better than none.
+  again archive update -o APT::Update::Error-Mode=any || archive update
+  again archive install -y --no-install-recommends "$@"
+}
+
+archive() { apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=5 "$@"; }
+
+# again COMMAND...: up to three times, for what a network may fail at now and then.
+again() {
+  local try
+  for try in 1 2 3; do
+    "$@" && return
+    say "attempt $try failed: $*" >&2
+    sleep $((try * 5))
+  done
+  return 1
 }
 
 # Ansible, pytest and mypy find the checkout under the name that it has when it is installed.
