@@ -20,19 +20,23 @@ echo "redis $(docker exec "$redis" redis-cli -p "$port" ping)"
 echo "redis $(docker exec "$redis" sh -c \
   'REDISCLI_AUTH=$(cat /run/secrets/password) redis-cli -p "$1" config get maxmemory-policy | tail -1' sh "$port")"
 
+# A connection that is to come about has time for it on a busy machine; where none may, there is nothing to wait for.
 for network in "$database" "$proxy"; do
+  [ "$network" = "$database" ] && patience=20 || patience=2
   # shellcheck disable=SC2016
   reached=$(docker run --rm --network "$network" "$image" bash -c '
+    patience=$1
+    shift
     for target in "$@"; do
-      timeout 2 bash -c "</dev/tcp/${target%:*}/${target#*:}" 2>/dev/null && echo yes || echo no
-    done' bash "$(address "$mysql"):3306" "$mysql:3306" "$(address "$redis"):$port" "$redis:$port" | tr '\n' ' ')
+      timeout "$patience" bash -c "</dev/tcp/${target%:*}/${target#*:}" 2>/dev/null && echo yes || echo no
+    done' bash "$patience" "$(address "$mysql"):3306" "$mysql:3306" "$(address "$redis"):$port" "$redis:$port" | tr '\n' ' ')
   echo "reached from ${network##*-} $reached"
 done
 
 for name in "$mysql" "$redis" "$certbot" "$nginx"; do docker port "$name" | grep -F 0.0.0.0 | sort; done |
   sed 's/^/published /'
 
-ask() { docker run --rm --network host "$(docker inspect --format '{{.Config.Image}}' "$nginx")" curl --silent --insecure --max-time 5 --output /dev/null --write-out '%{http_code} %{exitcode}' "$@"; }
+ask() { docker run --rm --network host "$(docker inspect --format '{{.Config.Image}}' "$nginx")" curl --silent --insecure --max-time 30 --output /dev/null --write-out '%{http_code} %{exitcode}' "$@"; }
 echo "unknown host $(ask --header 'Host: nobody.example.com' "http://127.0.0.1:$http/")"
 echo "unknown host over TLS $(ask "https://127.0.0.1:$https/")"
 
