@@ -30,6 +30,11 @@ options:
     description: Text of the default server that answers a host nobody asked for.
     type: str
     default: ""
+  internal:
+    description: The networks of those that services are on, from which there is no way out of the host.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -53,12 +58,12 @@ _value:
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible.utils.display import Display
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, InvalidParameter
 from ansible_collections.flatrun.infra.plugins.module_utils.service.block import Block
 from ansible_collections.flatrun.infra.plugins.module_utils.service.block_entry import Reading
 from ansible_collections.flatrun.infra.plugins.module_utils.service.deployments import servers_of
@@ -69,22 +74,27 @@ def service_items(
     roles: Mapping[str, Any],
     root_dir: str = "/srv/flatrun",
     open_default: str = "",
+    internal: Sequence[str] = (),
 ) -> dict[str, Any]:
     if not isinstance(block, Mapping) or not isinstance(roles, Mapping):
         raise AnsibleFilterError("flatrun.infra.service_items takes a mapping, and roles as another.")
     try:
-        return _specified(Block(block, roles, os.environ, root_dir, open_default).read())
+        return _specified(Block(block, roles, os.environ, root_dir, open_default).read(), internal)
     except FlatrunError as error:
         nothing = {"networks": [], "services": [], "nginx": "", "route": {}, "apps": [], "servers": {}}
         return {"problem": error.sentence(), **nothing}
 
 
-def _specified(found: Reading) -> dict[str, Any]:
+def _specified(found: Reading, internal: Sequence[str]) -> dict[str, Any]:
+    unknown = [name for name in internal if name not in found.networks]
+    if unknown:
+        do = f"Take of: {', '.join(found.networks)}."
+        raise InvalidParameter(f"{unknown[0]!r} is a network of none of the services", "infrastructure_internal_networks", do)
     for warning in found.warnings:
         Display().warning(warning)
     return {
         "problem": "",
-        "networks": [{"name": name} for name in found.networks],
+        "networks": [{"name": name, "internal": name in internal} for name in found.networks],
         "services": [dict(item) for item in found.items],
         "nginx": found.entries[0].container,
         "route": dict(found.entries[0].login),
