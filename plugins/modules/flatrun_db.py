@@ -91,13 +91,36 @@ options:
         elements: str
         default: []
         version_added: 0.1.0
+      schemas:
+        description: Schemas of PostgreSQL. What isn't named stays.
+        type: list
+        elements: dict
+        default: []
+        version_added: 0.1.0
+        suboptions:
+          name:
+            description: Name of the schema.
+            type: str
+            required: true
+            version_added: 0.1.0
+          owner:
+            description: Who owns the schema. Without it, a new one is the administrator's, and another is as it is.
+            type: str
+            version_added: 0.1.0
+          state:
+            description: Whether the schema is there. With something in it, it goes only with O(databases[].force).
+            type: str
+            choices: [present, absent]
+            default: present
+            version_added: 0.1.0
       connection_limit:
         description: How many may be connected to the database of PostgreSQL at once. V(-1) is no limit.
         type: int
         version_added: 0.1.0
       force:
         description:
-          - Whether a database goes although somebody is connected to it. Without it, that is refused with who it is.
+          - Whether a database goes although somebody is connected to it, and a schema with what is in it. Without it,
+            that is refused with who or what it is.
         type: bool
         default: false
         version_added: 0.1.0

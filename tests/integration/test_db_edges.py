@@ -133,6 +133,53 @@ def test_a_role_goes_by_its_name_alone(server: Server) -> None:
     server.settle({"users": [{"name": "edge_team", "attributes": ["ROLE"], "state": "absent"}]})
 
 
+def test_schemas_come_change_hands_and_go(servers: dict[str, Server]) -> None:
+    server = servers["postgresql"]
+    listed = (
+        "SELECT nspname, nspowner::regrole::text FROM pg_namespace"
+        " WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' ORDER BY 1"
+    )
+    use = {"user": "edge_two", "database": "edge", "object_type": "schema", "schema": "a b", "privileges": ["USAGE"]}
+    both = [{"name": "a b", "owner": "edge_one"}, {"name": "plain"}]
+    with readers(server):
+        done = steps(server.settle({"databases": [{"name": "edge", "schemas": both}], "grants": [use]}))
+        assert done[:2] == [("create", "schema edge.a b"), ("create", "schema edge.plain")]
+        assert server.ask(listed, database="edge") == [
+            ("a b", "edge_one"),
+            ("plain", "postgres"),
+            ("public", "pg_database_owner"),
+        ]
+        other = [{"name": "a b", "owner": "edge_three"}, {"name": "plain", "state": "absent"}]
+        server.settle({"databases": [{"name": "edge", "schemas": other}], "grants": [use], "grants_mode": "exclusive"})
+        server.say('CREATE TABLE "a b".t (id int)', database="edge")
+        gone = {"name": "edge", "schemas": [{"name": "a b", "state": "absent"}]}
+        with pytest.raises(FlatrunError) as refusal:
+            server.run({"databases": [gone]})
+        says = 'databases[0].schemas[0]: a b is not empty: there is table "a b".t.'
+        assert refusal.value.sentence().startswith(says)
+        server.settle({"databases": [{**gone, "force": True}]})
+        assert server.ask(listed, database="edge") == [("public", "pg_database_owner")]
+
+
+def test_a_new_database_with_schemas_of_its_own(any_server: Server) -> None:
+    schemas = [{"name": "app", "owner": "edge"}, {"name": "public", "state": "absent"}]
+    user = {"name": "edge", "password": "of edge"}
+    task = {"databases": [{"name": "edge", "owner": "edge", "schemas": schemas}], "users": [user]}
+    if not any_server.is_postgresql:
+        with pytest.raises(FlatrunError) as refusal:
+            any_server.run(task)
+        assert refusal.value.sentence().startswith("databases[0].schemas: is for PostgreSQL alone")
+        return
+    try:
+        any_server.settle(task)
+        with any_server.opened("edge", "of edge", "edge") as mine, mine.cursor() as cursor:
+            cursor.execute("CREATE TABLE app.t (id int)")
+        assert any_server.ask("SELECT count(*) FROM pg_namespace WHERE nspname = 'public'", database="edge") == [(0,)]
+    finally:
+        gone = {"name": "edge", "state": "absent", "force": True}
+        any_server.run({"databases": [gone], "users": [gone]})
+
+
 def test_times_that_python_has_not(edge: Server) -> None:
     if not edge.is_postgresql:
         (found,) = query(edge, ["SELECT CAST('9999-12-31 23:59:59' AS DATETIME) AS t"])["results"]

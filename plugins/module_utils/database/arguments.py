@@ -41,6 +41,12 @@ CONNECTION = (
     .merge(DOCKER)
 )
 
+_SCHEMA = {
+    "name": {"type": "str", "required": True},
+    "owner": {"type": "str"},
+    "state": _STATE,
+}
+
 _DATABASE = {
     "name": {"type": "str", "required": True},
     "state": _STATE,
@@ -49,6 +55,7 @@ _DATABASE = {
     "collation": {"type": "str"},
     "template": {"type": "str"},
     "extensions": {"type": "list", "elements": "str", "default": []},
+    "schemas": {"type": "list", "elements": "dict", "default": [], "options": _SCHEMA},
     "connection_limit": {"type": "int"},
     "force": {"type": "bool", "default": False},
 }

@@ -78,6 +78,29 @@ class AddExtension:
 
 
 @dataclass(frozen=True)
+class CreateSchema:
+    """``owner`` is empty for the administrator."""
+
+    target: Target
+    owner: str = ""
+
+
+@dataclass(frozen=True)
+class AlterSchema:
+    target: Target
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class DropSchema:
+    """``cascade``: with what is in it."""
+
+    target: Target
+    cascade: bool = False
+
+
+@dataclass(frozen=True)
 class DropDatabase:
     name: str
     force: bool = False
@@ -161,6 +184,9 @@ Change = Union[
     AlterDatabase,
     OpenDatabase,
     AddExtension,
+    CreateSchema,
+    AlterSchema,
+    DropSchema,
     DropDatabase,
     CreateUser,
     AlterUser,

@@ -109,6 +109,8 @@ class Inside:
     rights: Rights = field(default_factory=dict)
     # What a task wrote (schema and object) to the one that is meant.
     meant: Mapping[tuple[str, str, str], Target] = field(default_factory=dict)
+    # What is in the schemas that are to go, in words.
+    contents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def named(self, database: str) -> Inside:
         """The same inside another database: what a copy of this one will hold."""
@@ -118,6 +120,7 @@ class Inside:
             {replace(target, database=database): owner for target, owner in self.owners.items()},
             {(who, replace(target, database=database)): held for (who, target), held in self.rights.items()},
             {key: replace(target, database=database) for key, target in self.meant.items()},
+            self.contents,
         )
 
 

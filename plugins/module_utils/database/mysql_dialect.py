@@ -8,7 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
-from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_check, spec_administrators
+from ansible_collections.flatrun.infra.plugins.module_utils.database import (
+    check_schemas,
+    mysql_check,
+    spec_administrators,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_text as text
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Change, Statement
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
@@ -82,6 +86,7 @@ class MySQL:
 
     def check(self, task: Task, state: State) -> None:
         mysql_check.check(task, state, self.mariadb)
+        check_schemas.refuse(task)
 
     def grantee(self, name: str, host: str) -> Grantee:
         if self.mariadb and name.upper() == PUBLIC.name and host in ("", "%"):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action, Plan, reach
-from ansible_collections.flatrun.infra.plugins.module_utils.database import guards, plan_users
+from ansible_collections.flatrun.infra.plugins.module_utils.database import guards, plan_schemas, plan_users
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import (
     AddExtension,
     AlterDatabase,
@@ -22,7 +22,13 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.change impo
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.dialect import Dialect
 from ansible_collections.flatrun.infra.plugins.module_utils.database.engines import DIALECTS
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import POSTGRESQL, Database, Inside, State
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
+    POSTGRESQL,
+    Database,
+    Inside,
+    State,
+    Target,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_joins import joins
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_ledger import Ledger
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_rights import Settlement
@@ -53,19 +59,22 @@ def plan(task: Task, state: State) -> Plan:
     arrivals = list(plan_users.arrivals(task, state, dialect))
     work = [
         *_databases(task, state, dialect, ledger),
-        *_arrange(task, state, Settlement(task, state, dialect, ledger)),
+        *_arrange(task, state, dialect, ledger),
+        *plan_schemas.departures(task, state),
         *_drops(task, state),
         *plan_users.departures(task, state, dialect),
     ]
     return Plan((*missing, *arrivals, *joins(task, state, [*arrivals, *work]), *work), REASON)
 
 
-def _arrange(task: Task, state: State, settlement: Settlement) -> Iterator[Action]:
+def _arrange(task: Task, state: State, dialect: Dialect, ledger: Ledger) -> Iterator[Action]:
     """A new database is opened when its rights are set; only then can anything be done inside."""
-    actions = list(settlement.actions())
+    schemas = list(plan_schemas.arrivals(task, state, ledger))
+    actions = list(Settlement(task, state, dialect, ledger).actions())
     inner = [action for action in actions if _is_inside(action)]
     yield from (action for action in actions if not _is_inside(action))
     yield from _openings(task, state)
+    yield from schemas
     yield from _extensions(task, state)
     yield from inner
 
@@ -90,7 +99,7 @@ def _databases(task: Task, state: State, dialect: Dialect, ledger: Ledger) -> It
         altered = dialect.altered_database(wanted, found, state)
         if altered != found:
             if altered.owner != found.owner:
-                ledger.hand_over(wanted.name, found.owner, altered.owner)
+                ledger.hand_over(Target("database", wanted.name), found.owner, altered.owner)
             yield _alteration(wanted, found, altered)
 
 

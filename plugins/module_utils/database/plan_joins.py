@@ -12,10 +12,13 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Act
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import (
     AddExtension,
     AlterDatabase,
+    AlterSchema,
     AlterUser,
     CreateDatabase,
+    CreateSchema,
     CreateUser,
     DropDatabase,
+    DropSchema,
     DropUser,
     Grant,
     OpenDatabase,
@@ -84,6 +87,12 @@ def _owners(action: Action, owners: Mapping[str, str], state: State) -> tuple[st
         return (owners.get(change.name, ""),)
     if isinstance(change, AddExtension):
         return (owners.get(change.database, ""),)
+    if isinstance(change, CreateSchema):
+        return owners.get(change.target.database, ""), change.owner
+    if isinstance(change, AlterSchema):
+        return owners.get(change.target.database, ""), change.before, change.after
+    if isinstance(change, DropSchema):
+        return _givers(change.target, owners, state)
     if isinstance(change, DropUser):
         return (change.grantee.name,) if change.databases else ()
     if isinstance(change, Revoke):

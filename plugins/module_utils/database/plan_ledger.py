@@ -48,9 +48,8 @@ class Ledger:
         for (grantee, target), privileges in rights.items():
             self.held(grantee, target).update(privileges)
 
-    def hand_over(self, database: str, before: str, after: str) -> None:
+    def hand_over(self, target: Target, before: str, after: str) -> None:
         """A new owner gets what the former one had, as PostgreSQL does it."""
-        target = Target("database", database)
         former = self.held(Grantee(before), target)
         self.held(Grantee(after), target).update(former)
         former.clear()

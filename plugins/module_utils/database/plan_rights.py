@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action
+from ansible_collections.flatrun.infra.plugins.module_utils.database import plan_schemas
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Grant, Revoke
 from ansible_collections.flatrun.infra.plugins.module_utils.database.dialect import Dialect
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
@@ -53,6 +54,7 @@ class Settlement:
         self.present: dict[str, list[Grantee]] = {}
         for grantee in sorted(state.users):
             self.present.setdefault(grantee.name, []).append(grantee)
+        self.schemas = plan_schemas.owners(task, state)
         self.dependents = Dependents(state.grantors)
         self.wanted: dict[tuple[Grantee, Target], Held] = {}
         self.unwanted: dict[tuple[Grantee, Target], set[str]] = {}
@@ -208,6 +210,8 @@ class Settlement:
         if target.kind == "database" and not self.dialect.owners_are_granted:
             owner = next((each.owner for each in self.task.databases if each.name == target.database), "")
             return Grantee(owner) if owner else self.state.owners.get(target)
+        if target in self.schemas:
+            return self.schemas[target]
         inside = self.state.insides.get(target.database)
         return self.state.owners.get(target) or (inside.owners.get(target) if inside else None)
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.database import check_schemas, spec_administrators
 from ansible_collections.flatrun.infra.plugins.module_utils.database import postgresql_check as checking
 from ansible_collections.flatrun.infra.plugins.module_utils.database import postgresql_text as text
-from ansible_collections.flatrun.infra.plugins.module_utils.database import spec_administrators
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Change, Statement
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     DORMANT,
@@ -26,6 +26,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     Target,
     User,
 )
+from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_places import TEMPLATE, inside_of
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
     PRESENT,
     Task,
@@ -36,7 +37,6 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import
 
 _EVERYBODYS = {"CONNECT": False, "TEMPORARY": False}
 _EVERYBODYS_FUTURE = {"default_functions": "EXECUTE", "default_types": "USAGE"}
-TEMPLATE = "template1"
 
 
 def privileges(version: tuple[int, ...]) -> dict[str, frozenset[str]]:
@@ -92,6 +92,7 @@ class PostgreSQL:
 
     def check(self, task: Task, state: State) -> None:
         checking.check(task, state)
+        check_schemas.check(task, state)
 
     def grantee(self, name: str, host: str) -> Grantee:
         return PUBLIC if name.upper() == PUBLIC.name else Grantee(name)
@@ -176,7 +177,7 @@ class PostgreSQL:
 
     def _present(self, wanted: WantedGrant, target: Target, task: Task, state: State) -> Target:
         inside = inside_of(wanted.database, task, state)
-        if state.reached and target not in inside.objects:
+        if state.reached and target not in inside.objects and not _comes(target, task):
             key = "schema" if target.kind == "schema" else "objects"
             raise Refused(f"there is no {target}", f"{wanted.item}.{key}", "Create it, or name one that exists.")
         return target
@@ -196,25 +197,14 @@ class PostgreSQL:
         return text.render(change)
 
 
-def inside_of(database: str, task: Task, state: State) -> Inside:
-    """What is in a database, or will be, as a copy of its template."""
-    if database in state.insides:
-        return state.insides[database]
-    template = next((each.template for each in task.databases if each.name == database), "") or TEMPLATE
-    return state.insides.get(template, Inside()).named(database)
-
-
-def looked_into(task: Task, present: Mapping[str, Database]) -> set[str]:
-    """The databases whose inside the task is about; for one that is to come, its template."""
-    named = {grant.database for grant in task.grants if grant.object_type not in ("database", "role", "server")} | {
-        each.name for each in task.databases if each.extensions and each.state == PRESENT
-    }
-    templates = {each.name: each.template or TEMPLATE for each in task.databases if each.state == PRESENT}
-    # One that was left closed can't be looked into, and is as its template still.
-    closed = {name for name in named if name in present and present[name].unfinished}
-    return {name for name in named if name in present} - closed | {
-        templates[name] for name in named if name in templates and (name not in present or name in closed)
-    }
+def _comes(target: Target, task: Task) -> bool:
+    """Whether it is a schema that the task makes."""
+    return target.kind == "schema" and any(
+        schema.name == target.schema and schema.state == PRESENT
+        for each in task.databases
+        if each.name == target.database
+        for schema in each.schemas
+    )
 
 
 def encoding(given: str, known: Iterable[str]) -> str:

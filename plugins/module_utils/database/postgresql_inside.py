@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import PUBLIC, Grantee, Inside, Target
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_session import Session
-from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import EXCLUSIVE, Task
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, EXCLUSIVE, Task
 
 # The server's own objects are there for everybody, so of them only what somebody was granted beside that is a right.
 # The parts of the statement: kind, schema, name, column, owner and rights of each object.
@@ -76,6 +76,11 @@ WHERE b.place NOT IN ('pg_catalog', 'information_schema') OR b.place = ANY(%(sch
 OR (a.grantee <> b.owner AND a.grantee IN (SELECT oid FROM named))
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 """
+_CONTENTS = """
+SELECT n.nspname, pg_describe_object(d.classid, d.objid, 0) FROM pg_depend d
+JOIN pg_namespace n ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid
+WHERE n.nspname = ANY(%s) AND d.deptype = 'n' ORDER BY 1, 2
+"""
 _OWNER = """
 SELECT r.rolname FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE d.datname = current_database()
 """
@@ -105,7 +110,16 @@ def look_inside(session: Session, task: Task) -> tuple[Inside, Grantors]:
     found, grantors = _read(rows, session.database)
     extensions = frozenset(name for (name,) in session.rows("SELECT extname FROM pg_extension"))
     meant = _meant(session, task, found)
-    return Inside(extensions, found.objects, found.owners, found.rights, meant), grantors
+    contents = _contents(session, task)
+    return Inside(extensions, found.objects, found.owners, found.rights, meant, contents), grantors
+
+
+def _contents(session: Session, task: Task) -> dict[str, tuple[str, ...]]:
+    going = {schema.name for each in task.databases for schema in each.schemas if schema.state == ABSENT}
+    found: dict[str, tuple[str, ...]] = {}
+    for schema, what in session.rows(_CONTENTS, (sorted(going),)) if going else ():
+        found[schema] = (*found.get(schema, ()), what)
+    return found
 
 
 def _read(rows: list[tuple[Any, ...]], database: str) -> tuple[Inside, Grantors]:

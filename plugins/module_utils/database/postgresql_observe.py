@@ -29,8 +29,9 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     User,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_check import scheme
-from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_dialect import looked_into, privileges
+from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_dialect import privileges
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_inside import look_inside
+from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_places import looked_into
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_session import Session, try_login
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, EXCLUSIVE, Task, WantedUser
 

@@ -11,13 +11,16 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import F
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import (
     AddExtension,
     AlterDatabase,
+    AlterSchema,
     AlterUser,
     Change,
     CreateDatabase,
+    CreateSchema,
     CreateUser,
     Credential,
     DiscardPassword,
     DropDatabase,
+    DropSchema,
     DropUser,
     Grant,
     OpenDatabase,
@@ -96,6 +99,16 @@ def _extension(change: AddExtension) -> tuple[Statement, ...]:
         *_one(f"CREATE EXTENSION {name(change.name)} CASCADE", change.database),
         *_one("SET LOCAL search_path = pg_catalog", change.database),
     )
+
+
+def _schema(change: CreateSchema | AlterSchema | DropSchema) -> tuple[Statement, ...]:
+    schema, place = name(change.target.schema), change.target.database
+    if isinstance(change, CreateSchema):
+        owner = f" AUTHORIZATION {name(change.owner)}" if change.owner else ""
+        return _one(f"CREATE SCHEMA {schema}{owner}", place)
+    if isinstance(change, AlterSchema):
+        return _one(f"ALTER SCHEMA {schema} OWNER TO {name(change.after)}", place)
+    return _one(f"DROP SCHEMA {schema}{' CASCADE' if change.cascade else ''}", place)
 
 
 def _options(attributes: Mapping[str, bool], limits: Mapping[str, str]) -> str:
@@ -230,6 +243,8 @@ def render(change: Change) -> tuple[Statement, ...]:
         return _grant(change)
     if isinstance(change, Revoke):
         return _revoke(change)
+    if isinstance(change, (CreateSchema, AlterSchema, DropSchema)):
+        return _schema(change)
     if isinstance(change, DiscardPassword):
         raise FlatrunError("PostgreSQL keeps one password of each role")
     return _on_database(change)

@@ -27,6 +27,13 @@ _MOST_WORKERS = 32
 
 
 @dataclass(frozen=True)
+class WantedSchema:
+    name: str
+    owner: str = ""
+    state: str = PRESENT
+
+
+@dataclass(frozen=True)
 class WantedDatabase:
     item: str
     name: str
@@ -36,6 +43,7 @@ class WantedDatabase:
     collation: str = ""
     template: str = ""
     extensions: tuple[str, ...] = ()
+    schemas: tuple[WantedSchema, ...] = ()
     connection_limit: int | None = None
     force: bool = False
 
@@ -134,9 +142,15 @@ def _database(item: str, entry: Mapping[str, Any]) -> WantedDatabase:
         extensions=tuple(
             values.name(each, f"extensions[{index}]") for index, each in enumerate(entry.get("extensions") or ())
         ),
+        schemas=_each("schemas", entry, _schema),
         connection_limit=limit,
         force=bool(entry.get("force")),
     )
+
+
+def _schema(_item: str, entry: Mapping[str, Any]) -> WantedSchema:
+    owner = values.name(entry["owner"], "owner") if entry.get("owner") else ""
+    return WantedSchema(values.name(entry["name"], "name"), owner, entry["state"])
 
 
 def _user(item: str, entry: Mapping[str, Any]) -> WantedUser:

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Plan
 from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Walk, walk
+from ansible_collections.flatrun.infra.plugins.module_utils.database.change import AlterSchema, CreateSchema
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, MYSQL, POSTGRESQL, State
 from ansible_collections.flatrun.infra.tests.unit.database.world import ADMINISTRATOR, Killed, Server, params, room
 
@@ -58,9 +59,17 @@ def tasks(engine: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     plain = [{"users": [ANN, TEAM], "databases": [SHOP], "grants": given} for given in grants]
     deputy = {**ANN, "attributes": ["ADMINISTRATOR"]}
     other = [{**task, "grants_mode": mode} for task in plain for mode in ("exclusive", "subtract")]
+    more: list[dict[str, Any]] = []
+    if engine == POSTGRESQL:
+        schemas = [{"name": "app", "owner": "ann"}, {"name": "old"}]
+        use = {"user": "team", "database": "s_p", "object_type": "schema", "schema": "app", "privileges": ["USAGE"]}
+        made = {"users": [ANN, TEAM], "databases": [{**SHOP, "schemas": schemas}], "grants": [use]}
+        less = [{"name": "app", "owner": "team"}, {"name": "old", "state": "absent"}]
+        more = [made, {**made, "databases": [{**SHOP, "schemas": less}], "grants_mode": "exclusive"}]
     first = [
         {},
         *plain,
+        *more,
         {"users": [OTHER, TEAM], "databases": [PLAIN]},
         {"users": [GONE], "databases": [CLOSED]},
     ]
@@ -197,6 +206,7 @@ def test_nobody_has_rights_before_a_password_nor_an_open_database_before_its_rig
             rank[verb]
             for verb, detail in verbs
             if not (verb in ("grant", "revoke") and detail.target.kind not in ("database", "role", "server"))
+            and not isinstance(detail, (CreateSchema, AlterSchema))
             # Before it can do what is left to do, the administrator becomes a member of others.
             and not (verb == "grant" and detail.grantee.name == ADMINISTRATOR)
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
 from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Walk, walk
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     ACTIVE,
@@ -87,6 +88,30 @@ def test_everybody_has_in_a_new_database_what_is_asked_alone(grants: list[Any], 
     statements(server, **task)
     assert server.rights[PUBLIC, Target("database", "s_p")] == left
     assert not statements(server, **task)
+
+
+@pytest.mark.parametrize(
+    ("schema", "says"),
+    [
+        ({"name": "s" * 64}, "databases[0].schemas[0].name: has 64 bytes"),
+        ({"name": "pg_app"}, "databases[0].schemas[0].name: pg_app belongs to the server itself"),
+        ({"name": "app", "owner": "bob"}, "databases[0].schemas[0].owner: there is no role bob"),
+        ({"name": "app", "owner": "ann", "state": "absent"}, "databases[0].schemas[0].owner: what is to go"),
+        ({"name": "public", "state": "absent"}, "databases[0].schemas[0]: public is not empty: there is table t"),
+        ({"name": "app", "state": "absent"}, "grants[0].schema: app is to go"),
+        ({"name": ""}, "databases[0].schemas[0].name: must be a name"),
+    ],
+)
+def test_schemas_that_are_refused(schema: dict[str, Any], says: str) -> None:
+    grant = {"user": "ann", "database": "base", "object_type": "schema", "schema": "app", "privileges": ["USAGE"]}
+    task = {
+        "databases": [{"name": "base", "schemas": [schema]}],
+        "users": [{"name": "ann", "password": "of ann"}],
+        "grants": [grant] if schema["name"] == "app" else [],
+    }
+    with pytest.raises(FlatrunError) as refusal:
+        statements(Server(POSTGRESQL), **task)
+    assert refusal.value.sentence().startswith(says)
 
 
 @pytest.mark.parametrize("admin", [False, True])

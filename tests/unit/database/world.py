@@ -60,6 +60,7 @@ class Server:
     users: dict[Grantee, User] = field(default_factory=dict)
     passwords: dict[Grantee, str] = field(default_factory=dict)
     rights: dict[tuple[Grantee, Target], dict[str, bool]] = field(default_factory=dict)
+    schemas: dict[Target, str] = field(default_factory=dict)
     lives: int = 10**9
     writes: int = 0
 
@@ -70,6 +71,7 @@ class Server:
             self.users[Grantee(ADMINISTRATOR)] = User(Grantee(ADMINISTRATOR), attributes=frozenset(words))
             self.users.update((Grantee(name), User(Grantee(name))) for name in SERVERS_ROLES)
             self._birthright("base", ADMINISTRATOR)
+            self.schemas[Target("schema", "base", "public")] = ADMINISTRATOR
 
     def _birthright(self, name: str, owner: str) -> None:
         target = Target("database", name)
@@ -90,7 +92,7 @@ class Server:
             users=users,
             rights=outer,
             owners=owners if self.engine == POSTGRESQL else {},
-            insides={"base": self._inside()} if self.engine == POSTGRESQL else {},
+            insides=self._insides() if self.engine == POSTGRESQL else {},
             privileges={kind: frozenset(names) for kind, names in known.items()},
             dynamic=frozenset({"ROLE_ADMIN"}),
             collations={"utf8mb4_bin": "utf8mb4", "latin1_bin": "latin1", "UTF8": "", "LATIN1": ""},
@@ -109,13 +111,21 @@ class Server:
     def _is_inner(self, target: Target) -> bool:
         return self.engine == POSTGRESQL and target.kind not in ("database", "role")
 
-    def _inside(self) -> Inside:
+    def _insides(self) -> dict[str, Inside]:
+        return {name: self._inside(name) for name, each in self.databases.items() if not each.unfinished}
+
+    def _inside(self, database: str) -> Inside:
         table = Target("table", "base", "public", "t")
         objects = {table, *(replace(table, kind="column", column=column) for column in "ab")}
-        inner = {key: dict(held) for key, held in self.rights.items() if held and self._is_inner(key[1])}
-        schema = Target("schema", "base", "public")
-        owners = dict.fromkeys(objects | {schema}, Grantee(ADMINISTRATOR))
-        return Inside(frozenset(), frozenset(objects | {schema}), owners, inner)
+        owners = {each: Grantee(ADMINISTRATOR) for each in objects if database == "base"}
+        owners.update((each, Grantee(owner)) for each, owner in self.schemas.items() if each.database == database)
+        inner = {
+            key: dict(held)
+            for key, held in self.rights.items()
+            if held and self._is_inner(key[1]) and key[1].database == database
+        }
+        contents = {"public": ("table t",)} if database == "base" else {}
+        return Inside(frozenset(), frozenset(owners), owners, inner, contents=contents)
 
     def _owned(self) -> dict[Grantee, tuple[tuple[str, str], ...]]:
         if self.engine != POSTGRESQL:
@@ -123,6 +133,9 @@ class Server:
         found: dict[Grantee, tuple[tuple[str, str], ...]] = {}
         for each in self.databases.values():
             found[Grantee(each.owner)] = (*found.get(Grantee(each.owner), ()), ("", f"database {each.name}"))
+        for schema, owner in self.schemas.items():
+            place = schema.database
+            found[Grantee(owner)] = (*found.get(Grantee(owner), ()), (place, f"1 objects in database {place}"))
         return found
 
     def _grantee(self, user: Any) -> Grantee:
@@ -172,6 +185,28 @@ class Server:
         assert self._works_for(gone.owner)
         if self.engine == POSTGRESQL:
             self.rights = {key: held for key, held in self.rights.items() if key[1].database != change.name}
+            self.schemas = {each: owner for each, owner in self.schemas.items() if each.database != change.name}
+
+    def _do_CreateSchema(self, change: changes.CreateSchema) -> None:  # noqa: N802
+        assert change.target not in self.schemas
+        assert not self.databases[change.target.database].unfinished
+        owner = change.owner or ADMINISTRATOR
+        assert Grantee(owner) in self.users
+        assert self._works_for(self.databases[change.target.database].owner, owner)
+        self.schemas[change.target] = owner
+        self.rights[Grantee(owner), change.target] = {"CREATE": True, "USAGE": True}
+
+    def _do_AlterSchema(self, change: changes.AlterSchema) -> None:  # noqa: N802
+        assert self.schemas[change.target] == change.before
+        assert Grantee(change.after) in self.users
+        assert self._works_for(self.databases[change.target.database].owner, change.before, change.after)
+        self.schemas[change.target] = change.after
+        held = self.rights.pop((Grantee(change.before), change.target), {})
+        self.rights.setdefault((Grantee(change.after), change.target), {}).update(held)
+
+    def _do_DropSchema(self, change: changes.DropSchema) -> None:  # noqa: N802
+        assert self._works_for(self.schemas.pop(change.target))
+        self.rights = {key: held for key, held in self.rights.items() if key[1] != change.target}
 
     def _do_CreateUser(self, change: changes.CreateUser) -> None:  # noqa: N802
         assert change.grantee not in self.users
@@ -205,6 +240,10 @@ class Server:
                 assert change.heir, "it owns a database"
                 self._do_AlterDatabase(changes.AlterDatabase(each, replace(each, owner=change.heir)))
                 assert self.databases[each.name].owner == change.heir
+        for schema, owner in list(self.schemas.items()):
+            if owner == change.grantee.name:
+                assert change.heir, "it owns a schema"
+                self._do_AlterSchema(changes.AlterSchema(schema, owner, change.heir))
         del self.users[change.grantee]
         self.passwords.pop(change.grantee, None)
         gone = change.grantee
@@ -249,12 +288,11 @@ class Server:
     def holds(self) -> Any:
         """All that there is, to be compared."""
         rights = {key: dict(held) for key, held in self.rights.items() if held}
-        return dict(self.databases), dict(self.users), dict(self.passwords), rights
+        return dict(self.databases), dict(self.users), dict(self.passwords), rights, dict(self.schemas)
 
     def copy(self) -> Server:
         """Another one that holds the same."""
-        databases, users, passwords, rights = self.holds()
-        return Server(self.engine, self.version, self.limited, databases, users, passwords, rights)
+        return Server(self.engine, self.version, self.limited, *self.holds())
 
 
 @dataclass
