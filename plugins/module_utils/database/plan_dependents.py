@@ -23,10 +23,13 @@ class Dependents:
     def of(
         self, giver: Grantee, target: Target, privileges: Collection[str]
     ) -> dict[tuple[Grantee, Target], list[str]]:
-        """What falls when somebody loses privileges on a target; a table's are lost on its columns too."""
+        """What falls when somebody loses privileges on a target; a table's are lost on its columns too.
+
+        Of a role, every membership falls, of use or not.
+        """
         found: dict[tuple[Grantee, Target], list[str]] = {}
         for who, place, name in self._given.get((giver, whole(target)), ()):
-            if name in privileges and target in (place, whole(place)):
+            if (name in privileges or target.kind == "role") and target in (place, whole(place)):
                 found.setdefault((who, place), []).append(name)
         return found
 

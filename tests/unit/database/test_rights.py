@@ -17,6 +17,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     Grantee,
     Target,
 )
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_dependents import Dependents
 from ansible_collections.flatrun.infra.tests.unit.database.world import Server, params, room
 
 ANN, TEAM, BOSS = Grantee("ann", "%"), Grantee("team", "%"), Grantee("dba", "%")
@@ -147,3 +148,22 @@ def test_the_option_of_one_dynamic_privilege_goes_alone(mysql: Server) -> None:
         *anew,
         "REVOKE GRANT OPTION, PROCESS ON *.* FROM 'ann'@'%'",
     ]
+
+
+def test_what_falls_is_what_was_granted_on() -> None:
+    ann, bob, cid = (Grantee(name) for name in ("ann", "bob", "cid"))
+    table, role = Target("table", "d", "public", "t"), Target("role", name="team")
+    column = Target("column", "d", "public", "t", "a")
+    found = Dependents(
+        {
+            (bob, table, "SELECT"): ("ann",),
+            (bob, column, "UPDATE"): ("ann", "cid"),
+            (cid, table, "UPDATE"): ("ann",),
+            (cid, role, DORMANT): ("ann",),
+        }
+    )
+    assert found.of(ann, table, ["SELECT"]) == {(bob, table): ["SELECT"]}
+    assert found.of(ann, table, ["UPDATE"]) == {(bob, column): ["UPDATE"], (cid, table): ["UPDATE"]}
+    assert found.of(ann, column, ["UPDATE"]) == {(bob, column): ["UPDATE"]}
+    assert found.of(ann, role, [MEMBER]) == {(cid, role): [DORMANT]}
+    assert not found.of(bob, table, ["SELECT", "UPDATE"])
