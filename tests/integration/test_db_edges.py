@@ -275,15 +275,21 @@ def test_a_dormant_membership_is_none(servers: dict[str, Server]) -> None:
 def test_the_option_of_one_dynamic_privilege_goes_alone(servers: dict[str, Server]) -> None:
     server = servers["mysql"]
     grant = {"user": "edge", "object_type": "server", "privileges": ["BACKUP_ADMIN"], "grant_option": True}
+    both = {**grant, "grant_option": False, "privileges": ["BACKUP_ADMIN", "ROLE_ADMIN"]}
     listed = "SELECT PRIV, WITH_GRANT_OPTION FROM mysql.global_grants WHERE USER = 'edge' ORDER BY 1"
+    may = "SELECT Process_priv, Grant_priv FROM mysql.user WHERE User = 'edge'"
     server.run({"users": [{"name": "edge", "password": "of edge"}]})
     try:
-        for mode in ("append", "exclusive"):
+        for mode, asked, left, plain in (
+            ("append", {**grant, "state": "absent"}, {"BACKUP_ADMIN": "N", "ROLE_ADMIN": "Y"}, ("Y", "Y")),
+            ("append", {**grant, "state": "absent", "privileges": ["PROCESS"]}, {"ROLE_ADMIN": "Y"}, ("Y", "N")),
+            ("exclusive", both, {"BACKUP_ADMIN": "N", "ROLE_ADMIN": "N"}, ("N", "N")),
+            ("exclusive", grant, {"BACKUP_ADMIN": "Y"}, ("N", "N")),
+        ):
             server.say("GRANT BACKUP_ADMIN, ROLE_ADMIN, PROCESS ON *.* TO edge WITH GRANT OPTION")
-            both = {"grant_option": False, "privileges": ["BACKUP_ADMIN", "ROLE_ADMIN"]}
-            asked = {**grant, **(both if mode == "exclusive" else {"state": "absent"})}
             server.settle({"grants": [asked], "grants_mode": mode})
-            assert server.ask(listed) == [("BACKUP_ADMIN", "N"), ("ROLE_ADMIN", "N" if mode == "exclusive" else "Y")]
+            assert {**dict(server.ask(listed)), **left} == dict(server.ask(listed)), (mode, asked)
+            assert server.ask(may) == [plain], (mode, asked)
     finally:
         server.run({"users": [{"name": "edge", "state": "absent"}]})
 

@@ -169,7 +169,10 @@ class Grant:
 
 @dataclass(frozen=True)
 class Revoke:
-    """``grantors`` are those who gave a privilege, where the owner's word doesn't take it back."""
+    """``grantors`` are those who gave a privilege, where the owner's word doesn't take it back.
+
+    ``keeps`` are the dynamic privileges of MySQL that may still be granted on when all the others may not.
+    """
 
     grantee: Grantee
     target: Target
@@ -177,6 +180,7 @@ class Revoke:
     only_option: bool = False
     grantors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     active: tuple[Grantee, ...] = ()
+    keeps: tuple[str, ...] = ()
 
 
 Change = Union[

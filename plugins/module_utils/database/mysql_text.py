@@ -168,10 +168,21 @@ def _revoke(change: Revoke, mariadb: bool) -> tuple[Statement, ...]:
         # MySQL takes the whole membership only, so it is given anew.
         again = Grant(change.grantee, target, {MEMBER: False}, active=change.active)
         return (whole, *_member(again, role)) if change.only_option else (whole,)
-    what, place = _privileges(sorted(change.privileges), target), _place(target)
-    taken = Statement((f"REVOKE {what} ON {place} FROM {who}",))
-    # A dynamic privilege has an option of its own, which goes with it alone.
-    return (taken, Statement((f"GRANT {what} ON {place} TO {who}",))) if change.only_option else (taken,)
+    # A dynamic privilege has an option of its own, which goes with it alone and is mixed up by what takes the others'.
+    back = dict.fromkeys(change.keeps, True) or dict.fromkeys(change.privileges if change.only_option else (), False)
+    taken = [
+        Statement((f"REVOKE {_privileges(some, target)} ON {_place(target)} FROM {who}",))
+        for some in _apart(sorted({*change.privileges, *change.keeps}))
+    ]
+    return (*taken, *(_grant(Grant(change.grantee, target, back)) if back else ()))
+
+
+def _apart(names: list[str]) -> list[list[str]]:
+    """Beside dynamic privileges alone, MySQL doesn't heed that the option of all the others is to go."""
+    if GRANT_OPTION not in names:
+        return [names]
+    dynamic = [each for each in names if "_" in each]
+    return [some for some in (dynamic, [each for each in names if each not in dynamic]) if some]
 
 
 def render(change: Change, mariadb: bool) -> tuple[Statement, ...]:

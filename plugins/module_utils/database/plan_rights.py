@@ -240,7 +240,8 @@ class Settlement:
         given = {name: who for name, who in grantors.items() if who}
         known = self.state.privileges.get(target.kind, frozenset())
         active = self._active(grantee) if ACTIVE in held else ()
-        change = Revoke(grantee, target, tuple(sorted(privileges)), only_option, given, active)
+        keeps = tuple(name for name, on in held.items() if on and GRANT_OPTION in privileges)
+        change = Revoke(grantee, target, tuple(sorted(privileges)), only_option, given, active, keeps)
         yield step(item, change, before, held, why, known)
         if target.kind == "table" and not only_option:
             self._forget_columns(grantee, target, privileges)

@@ -144,6 +144,12 @@ def test_the_option_of_one_dynamic_privilege_goes_alone(mysql: Server) -> None:
     anew = ["REVOKE ROLE_ADMIN ON *.* FROM 'ann'@'%'", "GRANT ROLE_ADMIN ON *.* TO 'ann'@'%'"]
     other = mysql.copy()
     assert statements(mysql, grants=[{**grant, "grant_option": True, "state": "absent"}]) == anew
+    third = other.copy()
+    assert statements(third, grants=[{**grant, "grant_option": True}], grants_mode="exclusive")[-3:] == [
+        "REVOKE ROLE_ADMIN ON *.* FROM 'ann'@'%'",
+        "REVOKE GRANT OPTION, PROCESS ON *.* FROM 'ann'@'%'",
+        "GRANT ROLE_ADMIN ON *.* TO 'ann'@'%' WITH GRANT OPTION",
+    ]
     assert statements(other, grants=[grant], grants_mode="exclusive")[-3:] == [
         *anew,
         "REVOKE GRANT OPTION, PROCESS ON *.* FROM 'ann'@'%'",
