@@ -89,7 +89,9 @@ def _specified(found: Reading, internal: Sequence[str]) -> dict[str, Any]:
     unknown = [name for name in internal if name not in found.networks]
     if unknown:
         do = f"Take of: {', '.join(found.networks)}."
-        raise InvalidParameter(f"{unknown[0]!r} is a network of none of the services", "infrastructure_internal_networks", do)
+        raise InvalidParameter(
+            f"{unknown[0]!r} is a network of none of the services", "infrastructure_internal_networks", do
+        )
     for warning in found.warnings:
         Display().warning(warning)
     return {

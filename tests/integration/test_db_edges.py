@@ -394,6 +394,67 @@ def test_grants_are_told_on_everything_in_a_database(servers: dict[str, Server])
     ]
 
 
+def foretold(edge: Server) -> list[tuple[dict[str, Any], str]]:
+    """Tasks that the server would refuse in the middle, and what is named of them."""
+    given = {"user": "edge", "database": "edge"}
+    table = {**given, "object_type": "table"}
+    common = [
+        (
+            {"grants": [{**table, "objects": ["missing"], "privileges": ["SELECT"]}]},
+            "grants[0].objects: there is no table",
+        ),
+        ({"grants": [{**table, "objects": ["kept"], "privileges": ["UPDATE (b)"]}]}, "there is no column edge."),
+        (
+            {"grants": [{**given, "object_type": "procedure", "objects": ["kept"], "privileges": ["EXECUTE"]}]},
+            "grants[0].objects: there is no procedure",
+        ),
+        (
+            {"grants": [{"user": "edge", "object_type": "role", "objects": ["nobody"]}]},
+            "there is no role nobody",
+        ),
+        (
+            {"databases": [{"name": "edge_new", "encoding": "SJIS" * edge.is_postgresql or "no"}]},
+            "databases[0].encoding",
+        ),
+        ({"databases": [{"name": "edge_new", "collation": "xx_XX"}]}, "databases[0].collation: 'xx_"),
+    ]
+    if not edge.is_postgresql:
+        return common
+    new, everybody = {"name": "edge_new"}, {**given, "user": "PUBLIC"}
+    return [
+        *common,
+        ({"databases": [{**new, "encoding": "LATIN1"}]}, "databases[0].encoding: en_US.utf8 is a locale of UTF8"),
+        ({"databases": [{**new, "encoding": "LATIN1", "collation": "C.UTF-8"}]}, "databases[0].encoding: C.UTF-8 is"),
+        ({"databases": [{**new, "collation": "C", "template": "template1"}]}, "databases[0].template: template1 has"),
+        (
+            {"grants": [{**everybody, "privileges": ["CONNECT"], "grant_option": True}]},
+            "grants[0].grant_option: PUBLIC",
+        ),
+        ({"grants": [{"user": "PUBLIC", "object_type": "role", "objects": ["edge"]}]}, "grants[0].user: PUBLIC"),
+        (
+            {"grants": [{**given, "object_type": "default_schemas", "schema": "public", "privileges": ["USAGE"]}]},
+            "grants[0].schema: future schemas",
+        ),
+    ]
+
+
+def test_what_the_server_would_refuse_in_the_middle_is_foretold(edge: Server) -> None:
+    edge.say("CREATE TABLE kept (a int)", database="edge")
+    for task, says in foretold(edge):
+        with pytest.raises(FlatrunError) as error:
+            edge.run({"users": [{"name": "edge_new", "password": "of edge"}], **task}, True)
+        assert says in error.value.sentence()
+    parts = {"user": "edge", "database": "edge", "object_type": "table", "objects": ["kept"]}
+    edge.settle({"grants": [{**parts, "privileges": ["UPDATE (a)", "SELECT"]}]})
+    edge.settle({"grants": [{**parts, "privileges": ["UPDATE (b)"], "state": "absent"}]})
+    if edge.is_postgresql:
+        edge.settle({"databases": [{"name": "edge_new", "collation": "C.UTF-8"}]})
+        edge.run({"databases": [{"name": "edge_new", "state": "absent"}]})
+    else:
+        # Whoever may create a table may be told so before.
+        edge.settle({"grants": [{**parts, "objects": ["missing"], "privileges": ["CREATE", "SELECT"]}]})
+
+
 def test_grants_are_told_on_routines_and_of_roles(edge: Server) -> None:
     edge.run({"users": [{"name": "edge_team", "attributes": ["ROLE"]}]})
     if not edge.is_postgresql:

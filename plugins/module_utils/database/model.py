@@ -144,8 +144,12 @@ class State:
     privileges: Mapping[str, frozenset[str]] = field(default_factory=dict)
     dynamic: frozenset[str] = frozenset()
     collations: Mapping[str, str] = field(default_factory=dict)
+    # PostgreSQL: what a new database may have as its collation, each with its encoding.
+    locales: Mapping[str, str] = field(default_factory=dict)
     plugins: frozenset[str] = frozenset()
     extensions: frozenset[str] = frozenset()
+    # Of what grants are on, what there is; None where it isn't known, or known from the insides.
+    objects: frozenset[Target] | None = None
     # What is in the way of a removal: a database's or a user's, in words.
     in_use: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     owned: Mapping[Grantee, tuple[tuple[str, str], ...]] = field(default_factory=dict)

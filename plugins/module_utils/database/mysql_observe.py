@@ -32,6 +32,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     User,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_dialect import MySQL
+from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_inside import look_inside
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_roles import mandatory, memberships
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_session import Session, try_login
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, Task, WantedUser
@@ -69,11 +70,13 @@ class Observer:
         self.logins = Logins(session.endpoint)
         owners = {database.owner for database in task.databases if database.owner}
         named = {user.name for user in task.users} | {grant.user for grant in task.grants} | owners
+        named |= {name for grant in task.grants if grant.object_type == "role" for name in grant.objects}
         self.names = sorted(filter(text.is_storable, named))
 
     def look(self) -> State:
         known = self._known()
         variables = self._variables()
+        folds_case = variables.get("lower_case_table_names", "0") != "0"
         users = self._users()
         dynamic = frozenset(name for name in known["server"] if "_" in name and not self.mariadb)
         return State(
@@ -87,9 +90,10 @@ class Observer:
             dynamic=dynamic,
             collations=self._collations(),
             plugins=self._plugins(),
+            objects=look_inside(self.session, self.task, folds_case),
             in_use=self._in_use(),
             owned=self._owned(users),
-            folds_case=variables.get("lower_case_table_names", "0") != "0",
+            folds_case=folds_case,
             literal_patterns=variables.get("partial_revokes", "OFF") == "ON",
             mandatory=mandatory(self.session, self.names, variables.get("mandatory_roles", "")),
             roles_are_active=variables.get("activate_all_roles_on_login", "OFF") == "ON",

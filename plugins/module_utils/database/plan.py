@@ -31,6 +31,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_joins import joins
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_ledger import Ledger
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_missing import refuse_missing
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_rights import Settlement
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, PRESENT, Task, WantedDatabase
 
@@ -64,6 +65,7 @@ def plan(task: Task, state: State) -> Plan:
         *_drops(task, state),
         *plan_users.departures(task, state, dialect),
     ]
+    refuse_missing([*arrivals, *work], state)
     return Plan((*missing, *arrivals, *joins(task, state, [*arrivals, *work]), *work), REASON)
 
 

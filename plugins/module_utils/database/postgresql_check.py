@@ -12,7 +12,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.check_users
     refuse_former_password,
     refuse_rules,
 )
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import Grantee, State
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import PUBLIC, Grantee, State
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
     PRESENT,
     Task,
@@ -22,6 +22,8 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import
 )
 
 _LONGEST_NAME = 63
+# The template that may be copied with another encoding and locale.
+_EMPTY = "template0"
 ATTRIBUTES = frozenset({"SUPERUSER", "CREATEDB", "CREATEROLE", "INHERIT", "LOGIN", "REPLICATION", "BYPASSRLS"})
 LIMITS = {"max_user_connections": "CONNECTION LIMIT", "valid_until": "VALID UNTIL"}
 _SCHEMES = {
@@ -58,6 +60,7 @@ def _database(wanted: WantedDatabase, roles: set[str], state: State) -> None:
         raise Refused(f"there is no database {wanted.template}", f"{wanted.item}.template", "Name one that exists.")
     if wanted.encoding and wanted.encoding not in state.collations:
         raise Refused(f"{wanted.encoding} is not an encoding of this server", f"{wanted.item}.encoding")
+    _check_locale(wanted, state)
     for index, name in enumerate(wanted.extensions):
         if name not in state.extensions:
             raise Refused(
@@ -65,6 +68,29 @@ def _database(wanted: WantedDatabase, roles: set[str], state: State) -> None:
                 f"{wanted.item}.extensions[{index}]",
                 f"It has {', '.join(sorted(state.extensions))}.",
             )
+
+
+def _check_locale(wanted: WantedDatabase, state: State) -> None:
+    """Of a database to come: what the server would refuse after it has made the users."""
+    base = state.databases.get(wanted.template or _EMPTY)
+    if wanted.name in state.databases or base is None or not (wanted.encoding or wanted.collation):
+        return
+    encoding, locale = wanted.encoding or base.encoding, wanted.collation or base.collation
+    if wanted.collation and wanted.collation not in state.locales:
+        raise Refused(f"{wanted.collation!r} is not a locale of this server", f"{wanted.item}.collation")
+    if base.name != _EMPTY and (encoding, locale) != (base.encoding, base.collation):
+        raise Refused(
+            f"{base.name} has {base.encoding} and {base.collation}, and so has a copy of it",
+            f"{wanted.item}.template",
+            f"Take {_EMPTY}, or leave out encoding and collation.",
+        )
+    fitting = state.locales.get(locale, "")
+    if fitting and encoding not in (fitting, "SQL_ASCII"):
+        raise Refused(
+            f"{locale} is a locale of {fitting}, and not of {encoding}",
+            f"{wanted.item}.{'encoding' if wanted.encoding else 'collation'}",
+            "Say both, so that they fit; collation C fits with all.",
+        )
 
 
 def _user(wanted: WantedUser) -> None:
@@ -111,6 +137,9 @@ def _grant(wanted: WantedGrant, databases: set[str], roles: set[str], state: Sta
         )
     if wanted.pattern:
         raise InvalidParameter("is for MySQL and MariaDB alone", f"{wanted.item}.pattern", "Leave it out.")
+    _check_everybody(wanted)
+    if wanted.object_type == "default_schemas" and wanted.schema:
+        raise InvalidParameter("future schemas are in no schema", f"{wanted.item}.schema", "Leave it out.")
     if not state.reached:
         return
     if wanted.database and wanted.database not in databases:
@@ -119,6 +148,15 @@ def _grant(wanted: WantedGrant, databases: set[str], roles: set[str], state: Sta
         for index, name in enumerate(wanted.objects):
             if name not in roles and Grantee(name) not in state.users:
                 raise Refused(f"there is no role {name}", f"{wanted.item}.objects[{index}]", "Put it into users.")
+
+
+def _check_everybody(wanted: WantedGrant) -> None:
+    if wanted.user.upper() != PUBLIC.name or wanted.state != PRESENT:
+        return
+    if wanted.grant_option:
+        raise InvalidParameter("PUBLIC can't grant anything on", f"{wanted.item}.grant_option", "Leave it out.")
+    if wanted.object_type == "role":
+        raise InvalidParameter("PUBLIC can't be a member of a role", f"{wanted.item}.user", "Name a role.")
 
 
 def _check_name(name: str, where: str) -> None:

@@ -28,7 +28,9 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_places import TEMPLATE, inside_of
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
+    ABSENT,
     PRESENT,
+    SUBTRACT,
     Task,
     WantedDatabase,
     WantedGrant,
@@ -172,13 +174,16 @@ class PostgreSQL:
                 found[target] = list(plain)
             for privilege, columns in wanted.privileges:
                 for column in columns:
-                    found.setdefault(replace(target, kind="column", column=column), []).append(privilege)
+                    part = self._present(wanted, replace(target, kind="column", column=column), task, state)
+                    found.setdefault(part, []).append(privilege)
         return [(target, tuple(names)) for target, names in found.items()]
 
     def _present(self, wanted: WantedGrant, target: Target, task: Task, state: State) -> Target:
         inside = inside_of(wanted.database, task, state)
-        if state.reached and target not in inside.objects and not _comes(target, task):
-            key = "schema" if target.kind == "schema" else "objects"
+        taken = wanted.state == ABSENT or task.grants_mode == SUBTRACT
+        fine = target in inside.objects or (target.column and taken) or _comes(target, task)
+        if state.reached and not fine:
+            key = {"schema": "schema", "column": "privileges"}.get(target.kind, "objects")
             raise Refused(f"there is no {target}", f"{wanted.item}.{key}", "Create it, or name one that exists.")
         return target
 

@@ -31,6 +31,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_check import scheme
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_dialect import privileges
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_inside import look_inside
+from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_locales import locales
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_places import looked_into
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_session import Session, try_login
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, EXCLUSIVE, Task, WantedUser
@@ -107,6 +108,7 @@ class Observer:
             users=users,
             privileges=privileges(self.session.version),
             collations=self._encodings(),
+            locales=locales(self.session, self.task, databases),
             extensions=self._extensions(),
             in_use=self._in_use(),
             owned=self._owned(),
@@ -131,7 +133,8 @@ class Observer:
     def _encodings(self) -> dict[str, str]:
         if not any(each.encoding for each in self.task.databases):
             return {}
-        rows = self.session.rows("SELECT pg_encoding_to_char(n) FROM generate_series(0, 41) n")
+        # Those that come after are for clients alone (pg_wchar.h).
+        rows = self.session.rows("SELECT pg_encoding_to_char(n) FROM generate_series(0, 34) n")
         return {name: "" for (name,) in rows if name}
 
     def _extensions(self) -> frozenset[str]:

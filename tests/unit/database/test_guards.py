@@ -16,8 +16,10 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     ROLE,
     SAME,
     UNKNOWN,
+    Database,
     Grantee,
     State,
+    Target,
     User,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_session import Session
@@ -189,6 +191,83 @@ def test_databases_of_the_servers_own_in_any_case(engine: str, name: str, refuse
     with pytest.raises(FlatrunError) as error:
         plan(task, found)
     assert error.value.sentence().startswith(f"databases[0].name: {name} belongs to the server itself")
+
+
+def granted(found: State, **grant: Any) -> list[str]:
+    given = {"user": "blog", "database": "shop", **grant}
+    return [action.verb for action in plan(parse(params(grants=[given])), found).actions]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "privilege", "there"),
+    [
+        ("table", "pages", "SELECT", True),
+        ("table", "missing", "SELECT", False),
+        ("table", "missing", "CREATE", True),
+        ("table", "pages", "SELECT (id)", True),
+        ("table", "pages", "SELECT (no)", False),
+        ("procedure", "sum_up", "EXECUTE", True),
+        ("function", "sum_up", "EXECUTE", False),
+    ],
+)
+def test_grants_on_what_is_not_there(kind: str, name: str, privilege: str, there: bool) -> None:
+    objects = frozenset(
+        {
+            Target("table", "shop", name="pages"),
+            Target("column", "shop", name="pages", column="id"),
+            Target("procedure", "shop", name="sum_up"),
+        }
+    )
+    found = replace(state(MYSQL), objects=objects)
+    grant = {"object_type": kind, "objects": [name], "privileges": [privilege]}
+    if there:
+        assert granted(found, **grant) == ["grant"]
+        return
+    with pytest.raises(FlatrunError, match=r"^grants\[0\].objects: there is no "):
+        granted(found, **grant)
+    assert not granted(found, **grant, state="absent")
+    assert granted(replace(found, objects=None), **grant) == ["grant"]
+
+
+@pytest.mark.parametrize("engine", [MYSQL, MARIADB])
+def test_a_membership_in_a_role_that_is_not_there(engine: str) -> None:
+    found = replace(state(engine), objects=frozenset())
+    grant = {"user": "blog", "object_type": "role", "objects": ["team"]}
+    with pytest.raises(FlatrunError, match=r"^grants\[0\].objects: there is no role team"):
+        plan(parse(params(grants=[grant])), found)
+    team = {"name": "team", "attributes": ["ROLE"]}
+    assert plan(parse(params(users=[team], grants=[grant])), found)
+    role = Grantee("team", "" if engine == MARIADB else "%")
+    known = replace(found, users={**found.users, role: User(role, attributes=frozenset({ROLE}))})
+    assert plan(parse(params(grants=[grant])), known)
+
+
+@pytest.mark.parametrize(
+    ("database", "says"),
+    [
+        ({"encoding": "LATIN1"}, "databases[0].encoding: en_US.utf8 is a locale of UTF8, and not of LATIN1"),
+        ({"encoding": "LATIN1", "collation": "C"}, ""),
+        ({"encoding": "SQL_ASCII"}, ""),
+        ({"collation": "de"}, "databases[0].collation: de is a locale of LATIN1, and not of UTF8"),
+        ({"collation": "de", "encoding": "LATIN1"}, ""),
+        ({"collation": "xx"}, "databases[0].collation: 'xx' is not a locale of this server"),
+        ({"collation": "C", "template": "tpl"}, "databases[0].template: tpl has UTF8 and en_US.utf8"),
+        ({"collation": "C", "template": "template0"}, ""),
+        ({"encoding": "UTF8", "template": "tpl"}, ""),
+    ],
+)
+def test_locales_that_fit(database: dict[str, Any], says: str) -> None:
+    databases = {name: Database(name, "a", "UTF8", "en_US.utf8") for name in ("template0", "tpl")}
+    encodings = dict.fromkeys(["UTF8", "LATIN1", "SQL_ASCII"], "")
+    locales = {"en_US.utf8": "UTF8", "C": "", "de": "LATIN1"}
+    found = replace(state(POSTGRESQL), version=(17, 0), databases=databases, collations=encodings, locales=locales)
+    task = parse(params(databases=[{"name": "shop", **database}]))
+    if not says:
+        assert plan(task, found)
+        return
+    with pytest.raises(FlatrunError) as error:
+        plan(task, found)
+    assert error.value.sentence().startswith(says)
 
 
 def test_a_role_stays_one() -> None:

@@ -108,7 +108,9 @@ def test_networks_without_a_way_out() -> None:
     found = service_items({}, ROLES, internal=["proxy"])
     assert found["networks"] == [{"name": "proxy", "internal": True}]
     refused = service_items({}, ROLES, internal=["nowhere"])
-    assert refused["problem"].startswith("infrastructure_internal_networks: 'nowhere' is a network of none of the services")
+    assert refused["problem"].startswith(
+        "infrastructure_internal_networks: 'nowhere' is a network of none of the services"
+    )
 
 
 def test_several_servers_side_by_side() -> None:
