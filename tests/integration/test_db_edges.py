@@ -7,8 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
-from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server, steps
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Unreachable
+from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Walk, walk
+from ansible_collections.flatrun.infra.plugins.module_utils.database import query as queries
+from ansible_collections.flatrun.infra.plugins.module_utils.database.arguments import DB, QUERY
+from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint, locate
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import connection
+from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server, filled, steps
 from ansible_collections.flatrun.infra.tests.integration.faults import modules
 
 pytestmark = GROUP
@@ -178,6 +183,29 @@ def test_a_new_database_with_schemas_of_its_own(any_server: Server) -> None:
     finally:
         gone = {"name": "edge", "state": "absent", "force": True}
         any_server.run({"databases": [gone], "users": [gone]})
+
+
+def test_the_administrator_by_its_name_has_the_password_that_is_kept(server: Server) -> None:
+    name, _password = server.administrator
+    found = locate(connection(filled(DB.options, {**server.reached, "login_user": name})))
+    assert isinstance(found, Endpoint)
+    assert found == server.endpoint
+    other = locate(connection(filled(DB.options, {**server.reached, "login_user": "another"})))
+    assert isinstance(other, Endpoint)
+    assert other.passwords == ()
+
+
+def test_a_query_to_a_container_that_is_not_there(servers: dict[str, Server]) -> None:
+    server = servers["postgresql"]
+    given = {**server.reached, "container": f"{server.container}-none", "query": "SELECT 1"}
+    for read_only in (True, False):
+        task = queries.ROOM.parse(filled(QUERY.options, {**given, "read_only": read_only}))
+        with pytest.raises(Unreachable, match="it does not exist"):
+            walk(queries.ROOM, task, False, Walk())
+    course: Walk[Any] = Walk()
+    walk(queries.ROOM, task, True, course)
+    assert [action.verb for action in course.plan.actions] == ["reach", "run"]
+    assert course.warnings == [f"container {server.container}-none: it does not exist"]
 
 
 def test_times_that_python_has_not(edge: Server) -> None:

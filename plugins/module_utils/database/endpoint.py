@@ -98,7 +98,7 @@ def _in_container(connection: Connection) -> Endpoint | str:
         port=connection.port or _port(raw, engine),
         socket="",
         user=connection.user or _administrator(raw, engine),
-        passwords=_passwords(connection, labels, engine),
+        passwords=_passwords(connection, labels, engine, _administrator(raw, engine)),
         database=connection.database or "postgres",
         timeout=connection.timeout,
         tls=connection.tls,
@@ -135,10 +135,12 @@ def _administrator(raw: dict[str, Any], engine: str) -> str:
     return chosen or _ADMINISTRATORS[engine]
 
 
-def _passwords(connection: Connection, labels: dict[str, str], engine: str) -> tuple[Secret, ...]:
+def _passwords(connection: Connection, labels: dict[str, str], engine: str, owner: str) -> tuple[Secret, ...]:
     """The one that is said, else those that are kept beside the container; another user's are never guessed."""
-    if connection.password or connection.user:
-        return (connection.password,) if connection.password else ()
+    if connection.password:
+        return (connection.password,)
+    if connection.user not in ("", owner):
+        return ()
     home = Home(Layout(labels.get(f"{LABEL}root_dir") or connection.root_dir, connection.container))
     name = CATALOG[engine].secret
     return tuple(secret for secret in (home.secret(name), home.secret(name + NEXT)) if secret)

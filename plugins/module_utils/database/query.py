@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Unreachable
-from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action, Plan
+from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action, Plan, reach
 from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Journal, Room
 from ansible_collections.flatrun.infra.plugins.module_utils.database import plan_query
 from ansible_collections.flatrun.infra.plugins.module_utils.database import spec_values as values
@@ -43,9 +43,10 @@ class Query:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of the statements; ``ran`` is False as long as they weren't run."""
+    """What came of the statements; ``ran`` is False as long as they weren't, and ``words`` why they can't be yet."""
 
     ran: bool = False
+    words: str = ""
     results: tuple[Mapping[str, Any], ...] = field(default=())
 
 
@@ -112,14 +113,34 @@ class Server:
 
     def _run(self) -> None:
         found = self.reader.run(self.statements, self.query.arguments, self.query.read_only, self.query.max_rows)
-        self.answer = Answer(True, tuple(told(*each, self.query.max_rows) for each in found))
+        self.answer = Answer(True, results=tuple(told(*each, self.query.max_rows) for each in found))
+
+
+class Absent:
+    """A server that isn't there yet. What it would answer nobody knows, but what may write is only to be run later."""
+
+    def __init__(self, query: Query, words: str) -> None:
+        self.error = Unreachable(words, str(query.connection), "Start it with flatrun.infra.flatrun_infra.")
+        self.query = query
+
+    def observe(self) -> Answer:
+        if self.query.read_only:
+            raise self.error
+        return Answer(words=self.error.what)
+
+    def hold(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def apply(self, plan: Plan, done: Journal) -> None:
+        raise self.error
 
 
 @contextmanager
-def _world(query: Query) -> Iterator[Server]:
+def _world(query: Query) -> Iterator[Server | Absent]:
     found = locate(query.connection, SQL)
     if isinstance(found, str):
-        raise Unreachable(found, str(query.connection), "Start it with flatrun.infra.flatrun_infra.")
+        yield Absent(query, found)
+        return
     kind = PostgreSQLReader if found.engine == POSTGRESQL else MySQLReader
     reader = kind(found, query.database, query.timeout)
     try:
@@ -131,7 +152,9 @@ def _world(query: Query) -> Iterator[Server]:
 def plan(query: Query, answer: Answer) -> Plan:
     if answer.ran:
         return Plan((), "the query only reads" if query.read_only else "it has been run")
-    return Plan((Action("run", str(query.connection), "the query may write"),))
+    where = str(query.connection)
+    missing = (reach(where, answer.words),) if answer.words else ()
+    return Plan((*missing, Action("run", where, "the query may write")))
 
 
 def report(query: Query, answer: Answer, plan: Plan) -> dict[str, Any]:
