@@ -107,8 +107,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 rows:
-  description: Rows of the last statement. Decimals and times are texts, as ISO 8601 has them, and where that has none
-    (C(infinity), years before 1) as the server has them. Binary values are base64.
+  description: Rows of the last statement. Decimals, times of the day and intervals are texts, as the server has them.
+    Dates are as ISO 8601 has them, and where that has none (C(infinity), years before 1) as the server has them too.
+    Binary values are base64.
   type: list
   elements: dict
   returned: success

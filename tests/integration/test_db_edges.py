@@ -210,13 +210,18 @@ def test_a_query_to_a_container_that_is_not_there(servers: dict[str, Server]) ->
 
 def test_times_that_python_has_not(edge: Server) -> None:
     if not edge.is_postgresql:
-        (found,) = query(edge, ["SELECT CAST('9999-12-31 23:59:59' AS DATETIME) AS t"])["results"]
-        assert found["rows"] == [{"t": "9999-12-31T23:59:59"}]
+        far = "CAST('9999-12-31 23:59:59' AS DATETIME) AS far"
+        film = "TIME('25:00:00') AS film, TIME('-00:00:01.5') AS before_it, TIME('838:59:59') AS longest"
+        (found,) = query(edge, [f"SELECT {far}, {film}"])["results"]
+        assert found["rows"] == [
+            {"far": "9999-12-31T23:59:59", "film": "25:00:00", "before_it": "-00:00:01.5", "longest": "838:59:59"}
+        ]
         return
     statement = (
         "SELECT date '0044-03-15 BC' AS bc, timestamptz 'infinity' AS never, date '12000-01-01' AS far,"
         " ARRAY[date '-infinity', date '2020-02-29'] AS some, interval '1 month' AS month, interval '90 min' AS film,"
-        " timestamp '2020-02-29 12:00' AS plain"
+        " timestamp '2020-02-29 12:00' AS plain, time '24:00' AS midnight, timetz '12:00+02' AS noon,"
+        " ARRAY[interval '25 h', interval '1 day 1 h'] AS long"
     )
     for read_only in (True, False):
         (found,) = query(edge, [statement], read_only=read_only)["results"]
@@ -227,8 +232,11 @@ def test_times_that_python_has_not(edge: Server) -> None:
                 "far": "12000-01-01",
                 "some": ["-infinity", "2020-02-29"],
                 "month": "1 mon",
-                "film": "1:30:00",
+                "film": "01:30:00",
                 "plain": "2020-02-29T12:00:00",
+                "midnight": "24:00:00",
+                "noon": "12:00:00+02",
+                "long": ["25:00:00", "1 day 01:00:00"],
             }
         ]
 

@@ -24,7 +24,10 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_query 
 
 Result = tuple[Sequence[str], Sequence[Sequence[Any]], int]
 # Types of psycopg2, and the numbers that PostgreSQL gives them and their arrays (pg_type.dat).
-_TIMES = (("PYDATE", 1082, 1182), ("PYDATETIME", 1114, 1115), ("PYDATETIMETZ", 1184, 1185), ("PYINTERVAL", 1186, 1187))
+_TIMES = (("PYDATE", 1082, 1182), ("PYDATETIME", 1114, 1115), ("PYDATETIMETZ", 1184, 1185))
+# 24:00 is no time of the day to Python, and days and months are none of an interval's to it.
+_TEXTS = (("TIME", 1083, 1183), ("TIMETZ", 1266, 1270), ("INTERVAL", 1186, 1187))
+_MYSQL_TIME = 11
 # The driver speaks the simple protocol, in which a message may hold several statements. A cursor of PL/pgSQL takes one
 # alone, and none about the transaction. What it is opened for travels as digits, which nothing reads otherwise.
 _OPEN = (
@@ -41,6 +44,8 @@ class MySQLReader:
     def __init__(self, endpoint: Endpoint, database: str, timeout: int) -> None:
         self.endpoint, self.timeout = endpoint, timeout
         self.session = mysql_session.Session(endpoint, database, timeout + _GRACE)
+        # Hours beyond a day are told as the server tells them.
+        self.session.connection.decoders.pop(_MYSQL_TIME, None)
 
     def close(self) -> None:
         self.session.close()
@@ -145,17 +150,22 @@ def _punctual(timeout: int, where: str, silent: bool = False) -> Iterator[None]:
 
 
 def _exact_times(psycopg2: Any, connection: Any) -> None:
-    """Times as the server tells them where Python has none like them: infinity, years that it can't count, months."""
+    """Times as the server tells them where Python has none like them: infinity, far years, intervals."""
     extensions = psycopg2.extensions
-    for name, single, array in _TIMES:
-        made = extensions.new_type((single,), name, _exact(getattr(extensions, name)))
+    readers = [(*each, _exact(getattr(extensions, each[0]))) for each in _TIMES]
+    for name, single, array, read in [*readers, *((*each, _as_told) for each in _TEXTS)]:
+        made = extensions.new_type((single,), name, read)
         extensions.register_type(made, connection)
         extensions.register_type(extensions.new_array_type((array,), f"{name}S", made), connection)
 
 
+def _as_told(value: str | None, _cursor: Any) -> str | None:
+    return value
+
+
 def _exact(usual: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def read(value: str | None, cursor: Any) -> Any:
-        if value is None or value.endswith("infinity") or "mon" in value or "year" in value:
+        if value is None or value.endswith("infinity"):
             return value
         try:
             return usual(value, cursor)
