@@ -13,7 +13,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database import quer
 from ansible_collections.flatrun.infra.plugins.module_utils.database.arguments import DB, QUERY
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint, locate
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import connection
-from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server, filled, steps
+from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server, filled, run, steps
 from ansible_collections.flatrun.infra.tests.integration.faults import modules
 
 pytestmark = GROUP
@@ -193,6 +193,19 @@ def test_the_administrator_by_its_name_has_the_password_that_is_kept(server: Ser
     other = locate(connection(filled(DB.options, {**server.reached, "login_user": "another"})))
     assert isinstance(other, Endpoint)
     assert other.passwords == ()
+
+
+@pytest.mark.parametrize("engine", ["mysql", "postgresql", "redis"])
+def test_an_engine_that_is_another_one(engine: str, servers: dict[str, Server]) -> None:
+    server, name = (
+        (servers["mariadb"], "MySQL or MariaDB") if engine == "postgresql" else (servers["postgresql"], "Postgre")
+    )
+    at = {"login_host": server.endpoint.host, "login_port": server.endpoint.port, "connect_timeout": 2}
+    login = {"login_user": "edge", "login_password": "of edge"}
+    with pytest.raises(FlatrunError) as error:
+        run({"engine": engine, **at, **login}, {"users": [{"name": "edge", "password": "of edge"}]}, True)
+    assert error.value.sentence().startswith(f"engine: server {at['login_host']}:{at['login_port']} is {name}")
+    assert error.value.sentence().endswith(f"and engine says {engine}. Correct it.")
 
 
 def test_a_query_to_a_container_that_is_not_there(servers: dict[str, Server]) -> None:

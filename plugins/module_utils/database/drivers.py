@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import Any, Callable
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused, Unreachable
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
+from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint
+from ansible_collections.flatrun.infra.plugins.module_utils.database.handshake import other_engine
 
 
 class Denied(FlatrunError):
@@ -32,14 +33,20 @@ def driver(module: str, package: str) -> Any:
         ) from None
 
 
-def log_in(where: str, passwords: Sequence[Secret], attempt: Callable[[Secret | None], Any]) -> Any:
+def log_in(endpoint: Endpoint, attempt: Callable[[Secret | None], Any]) -> Any:
     """The connection that one of the passwords opens; one attempt with each, so that no account gets locked."""
+    where = endpoint.where
     denied = Denied("no password is known for it", where, "Give login_password.")
-    for password in passwords or (None,):
+    for password in endpoint.passwords or (None,):
         try:
             return attempt(password)
         except Denied as error:
             denied = Denied(error.what, where, "Correct login_user or login_password.")
         except Unreachable as error:
+            other = other_engine(endpoint)
+            if other:
+                raise Refused(
+                    f"{where} is {other}, and engine says {endpoint.engine}", "engine", "Correct it."
+                ) from None
             raise Unreachable(error.what, where, "See whether it runs and who may connect.") from None
     raise denied

@@ -52,7 +52,7 @@ class Session:
     def __init__(self, endpoint: Endpoint, database: str = "", patience: float = _PATIENCE) -> None:
         self.endpoint, self.database, self.patience = endpoint, database, patience
         self.pymysql = driver("pymysql", "python3-pymysql and python3-cryptography")
-        self.connection = log_in(endpoint.where, endpoint.passwords, self._open)
+        self.connection = log_in(endpoint, self._open)
         version = str(self.connection.get_server_info())
         self.engine = MARIADB if "mariadb" in version.lower() else MYSQL
         self.text = (version.split("-", 1)[-1] if version.startswith("5.5.5-") else version).split("-")[0]

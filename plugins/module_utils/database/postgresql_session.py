@@ -34,7 +34,7 @@ class Session:
     def __init__(self, endpoint: Endpoint, database: str = "") -> None:
         self.endpoint, self.database = endpoint, database or endpoint.database
         self.psycopg2 = driver("psycopg2", "python3-psycopg2")
-        self.connection = log_in(endpoint.where, endpoint.passwords, self._open)
+        self.connection = log_in(endpoint, self._open)
         self.connection.autocommit = True
         number = self.connection.server_version
         self.version = (number // 10000, number % 10000)

@@ -23,7 +23,7 @@ class Session:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.redis = driver("redis", "python3-redis")
-        self.client = log_in(endpoint.where, endpoint.passwords, self._open)
+        self.client = log_in(endpoint, self._open)
 
     def _open(self, password: Secret | None) -> Any:
         at: dict[str, Any] = {"host": self.endpoint.host, "port": self.endpoint.port, **self._tls()}
