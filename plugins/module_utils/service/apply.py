@@ -13,7 +13,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import F
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files
 from ansible_collections.flatrun.infra.plugins.module_utils.service import containers, guards
-from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType, image_series
+from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, ServiceType, image_series
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.home import Home
 from ansible_collections.flatrun.infra.plugins.module_utils.service.observe import Observer
@@ -34,6 +34,8 @@ class Hand:
     def __init__(self, spec: Infra, service: Service, found: Found, engine: Engine) -> None:
         self.spec, self.service, self.found, self.engine = spec, service, found, engine
         self.observer = Observer(spec, service, engine)
+        # An item that isn't whole does not say of which type its container is.
+        self.observer.kind = service.type or (CATALOG.get(found.container.type) if found.container else None)
         self.home: Home = self.observer.home
         self.container = service.container
 
@@ -187,7 +189,7 @@ class Hand:
         self.engine.ask("disconnect_container_from_network", self.container, action.detail[0], force=True)
 
     def _start(self, action: Action) -> None:
-        if self.found.container and self.found.container.status == "created" and self.observer.kind:
+        if self.found.container and self.found.container.status == "created" and self.service.whole:
             # The run that made it may have been cut short before it had handed these over.
             self._keeper.hand_over(self.found, self.engine.account(self.container, self._kind.account))
         containers.start(self.engine, self.container)

@@ -131,13 +131,15 @@ def started(service: Service, found: Found, seconds: int) -> None:
     raise Refused(
         f"{how}{_out_of_memory(found.container)} ({found.words}). {_last_lines(found)}",
         f"container {service.container}",
-        _begin_anew(found) or ("Correct what they say, then run again." if found.log else ""),
+        _begin_anew(service, found) or ("Correct what they say, then run again." if found.log else ""),
     )
 
 
-def _begin_anew(found: Found) -> str:
+def _begin_anew(service: Service, found: Found) -> str:
     """What the next run does, once it finds a server that was never ready and lets nobody in."""
-    return "Its first start was cut short: run again, and it begins anew." if found.initialising else ""
+    return (
+        "Its first start was cut short: run again, and it begins anew." if found.initialising and service.whole else ""
+    )
 
 
 def _out_of_memory(container: Container | None) -> str:
@@ -153,7 +155,7 @@ def entrance(service: Service, kind: ServiceType, found: Found) -> None:
         raise Refused(
             f"{service.container} takes none of the passwords that are known ({found.words})",
             f"secrets.{kind.secret}",
-            _begin_anew(found) or "Give the one that it has now.",
+            _begin_anew(service, found) or "Give the one that it has now.",
         )
 
 

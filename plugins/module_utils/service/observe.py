@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.host import ports
-from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, readiness, state
+from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, readiness, state, steps
 from ansible_collections.flatrun.infra.plugins.module_utils.service import settings as wanted
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, ServiceType
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
@@ -55,17 +55,17 @@ class Observer:
         renamed = self._renamed(listing)
         if renamed and not container:
             container = self._container(renamed)
+        found = Found(container=container, former=former, renamed=renamed)
         if not service.whole or not kind:
-            return Found(container=container, former=former, renamed=renamed)
-        found = Found(
-            container=container,
-            former=former,
-            renamed=renamed,
-            image=self._image(),
-            folders=frozenset(path for path in self._folders(kind) if os.path.isdir(path) and not os.path.islink(path)),
-            taken=self._taken(listing, container),
-        )
+            return self._left_to_do(found)
+        folders = (path for path in self._folders(kind) if os.path.isdir(path) and not os.path.islink(path))
+        found = replace(found, image=self._image(), folders=frozenset(folders), taken=self._taken(listing, found))
         return self._at_home(found, kind)
+
+    def _left_to_do(self, found: Found) -> Found:
+        """Of the first password, which the task that made the container may have left to the one that starts it."""
+        kind = CATALOG.get(found.container.type) if found.container else None
+        return self._with_secrets(found, kind, self.home.record()) if kind and kind.secret else found
 
     def _folders(self, kind: ServiceType) -> tuple[str, ...]:
         return (*wanted.shared_folders(kind, self.spec.root_dir), *wanted.folders(kind, self.layout))
@@ -99,10 +99,11 @@ class Observer:
             newer = self.engine.digest(self.service.image) not in known
         return Image(raw["Id"], _environment(raw["Config"]), newer)
 
-    def _taken(self, listing: Listing, container: Container | None) -> dict[str, str]:
-        if self.service.state not in RUNNING_STATES:
+    def _taken(self, listing: Listing, found: Found) -> dict[str, str]:
+        if steps.meant(self.service, found).state not in RUNNING_STATES:
             return {}
-        own = frozenset({self.service.container, self.service.container + FORMER, container.name if container else ""})
+        now = found.container.name if found.container else ""
+        own = frozenset({self.service.container, self.service.container + FORMER, now})
         return ports.holders(self.service.ports, [dict(entry) for entry in listing], own)
 
     def _at_home(self, found: Found, kind: ServiceType) -> Found:
@@ -112,18 +113,19 @@ class Observer:
             record.get("mounts") or (_adoptable(kind, container) if container and not container.ours else {})
         )
         data = self.home.data(self.data_folder(replace(found, adopted_mounts=adopted))) if kind.data else None
+        found = replace(found, data=data, adopting=bool(record.get("adopting")), adopted_mounts=adopted)
+        return self._with_secrets(self._configured(found, kind), kind, record)
+
+    def _with_secrets(self, found: Found, kind: ServiceType, record: Mapping[str, Any]) -> Found:
         known = self.home.secret(kind.secret) if kind.secret else None
         given = self.service.secret(kind.secret) if kind.secret else None
         return replace(
-            self._configured(found, kind),
-            data=data,
+            found,
             kept=known is not None,
             kept_is_wanted=known is not None and given in (None, known),
             kept_is_private=not kind.secret or self.home.is_private(kind.secret),
             next=bool(kind.secret) and self.home.secret(kind.secret + NEXT) is not None,
             initialising=bool(record.get("initialising")),
-            adopting=bool(record.get("adopting")),
-            adopted_mounts=adopted,
         )
 
     def _configured(self, found: Found, kind: ServiceType) -> Found:
@@ -184,10 +186,11 @@ class Observer:
         usual = Secret("") if self.kind and self.kind.name == "redis" else None
         return next((Secret(environment[name]) for name in _FOREIGN_PASSWORDS if environment.get(name)), usual)
 
-    def administrator(self) -> str:
+    def administrator(self, container: Container | None) -> str:
         """The account that owns the server; PostgreSQL's is chosen at the first start."""
         kind = self.kind.name if self.kind else ""
-        chosen = dict(self.service.env).get("POSTGRES_USER", "") if kind == "postgresql" else ""
+        made_with = container.settings.get("env", {}) if container and not self.service.whole else {}
+        chosen = {**made_with, **dict(self.service.env)}.get("POSTGRES_USER", "") if kind == "postgresql" else ""
         return chosen or _ADMINISTRATORS.get(kind, "")
 
     def ask(self, found: Found) -> Found:
@@ -197,7 +200,8 @@ class Observer:
         if not self.kind or not container or not container.running:
             return replace(found, answers=False, login="", words=f"it is {container.status}" if container else "")
         address = self.engine.address(container.name)
-        answer = readiness.probe(self.kind, address, self.port(container), self.administrator(), self.candidates(found))
+        user, candidates = self.administrator(container), self.candidates(found)
+        answer = readiness.probe(self.kind, address, self.port(container), user, candidates)
         # A run may have been cut short between making a release the current one and nginx' reload.
         unread = bool(answer.release) and answer.release != self.home.releases.current()
         found = replace(found, config_unread=unread) if self.kind.released else found

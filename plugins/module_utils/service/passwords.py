@@ -47,6 +47,8 @@ class Keeper:
             # Images export what they read here and put it into SQL as it is: so letters and digits, and not for long.
             self.home.keep(catalog.BOOTSTRAP, generate(), owner)
         if self.kind.bootstrap and (not found.data or found.data.empty):
+            # Whoever starts it may not be told of it.
+            self._keep_next(owner)
             self.home.remember(initialising=True)
         if self.kind.name == "redis" and found.data:
             self._write_users(self.observer.data_folder(found), owner)
@@ -56,12 +58,15 @@ class Keeper:
         users = f"{folder}/users.acl"
         if files.exists(users):
             return
+        self._keep_next(owner)
+        line = f"user default on #{administrator.redis_hash(self.wanted())} ~* &* +@all\n"
+        files.sweep(folder)
+        files.write(users, line.encode(), 0o600, owner)
+
+    def _keep_next(self, owner: int) -> None:
         wanted = self.wanted()
         if wanted != self.home.secret(self.kind.secret):
             self.home.keep(self.kind.secret + NEXT, wanted, owner)
-        line = f"user default on #{administrator.redis_hash(wanted)} ~* &* +@all\n"
-        files.sweep(folder)
-        files.write(users, line.encode(), 0o600, owner)
 
     def take_over(self, found: Found) -> None:
         """Keep what works in a container of somebody else's; one that lets everybody in gets a password."""
@@ -107,4 +112,5 @@ class Keeper:
 
     def _account(self, found: Found, password: Secret) -> administrator.Account:
         address, port = self.engine.address(self.container), self.observer.port(found.container)
-        return administrator.Account(address, port, self.observer.administrator(), password, _WRITES_WITHIN)
+        account = self.observer.administrator(found.container)
+        return administrator.Account(address, port, account, password, _WRITES_WITHIN)

@@ -17,6 +17,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.settings imp
 from ansible_collections.flatrun.infra.plugins.module_utils.service.sizes import fit
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Infra, Service, located
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Found, World
+from ansible_collections.flatrun.infra.plugins.module_utils.service.steps_password import first_password
 
 
 def plan(spec: Infra, state: World) -> Plan:
@@ -95,6 +96,7 @@ def _service(spec: Infra, service: Service, found: Found) -> Iterator[Action]:
             yield reach(target, "it is run by somebody else, and it is not there", service.name)
         return
     guards.ownership(service, found, spec.root_dir)
+    service = steps.meant(service, found)
     if service.state == wanted.ABSENT:
         yield from steps.absent(service, found, target)
     elif service.whole and service.type:
@@ -107,3 +109,4 @@ def _service(spec: Infra, service: Service, found: Found) -> Iterator[Action]:
                 guards.severed(service, found.container)
                 yield from steps.networks(service, found.container, target)
             yield from steps.running(service, found, found.container, target, spec.wait)
+            yield from first_password(service, found.container, found)

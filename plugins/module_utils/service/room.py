@@ -87,7 +87,8 @@ class Host:
         if now.answers or now.login:
             return now
         # Whether a first start was cut short, or isn't over yet, can't be told sooner.
-        worthwhile = found.initialising or (self.spec.wait and steps.is_settled(self.spec, service, found))
+        meant = steps.meant(service, found)
+        worthwhile = found.initialising or (self.spec.wait and steps.is_settled(self.spec, meant, found))
         return observer.settle(now, self._once(service, found, until)) if worthwhile else now
 
     def _once(self, service: Service, found: Found, until: float) -> float:
@@ -133,7 +134,7 @@ def _is_asked(service: Service, found: Found) -> bool:
     container = found.container
     if service.mode != MANAGED or container is None:
         return False
-    return service.state in RUNNING_STATES or (service.adopt and not container.ours)
+    return steps.meant(service, found).state in RUNNING_STATES or (service.adopt and not container.ours)
 
 
 def _together(errors: Sequence[BaseException]) -> BaseException:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action, changes, sentence
-from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import GENERATED, SECRET
+from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import GENERATED
 from ansible_collections.flatrun.infra.plugins.module_utils.service import guards
 from ansible_collections.flatrun.infra.plugins.module_utils.service import spec as wanted
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType
@@ -22,7 +22,8 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.settings imp
     settings,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Infra, Service
-from ansible_collections.flatrun.infra.plugins.module_utils.service.state import DENIED, WANTED, Container, Found
+from ansible_collections.flatrun.infra.plugins.module_utils.service.state import DENIED, Container, Found
+from ansible_collections.flatrun.infra.plugins.module_utils.service.steps_password import password
 
 _SETTLED = ("exited", "created", "paused")
 
@@ -65,7 +66,18 @@ def whole(spec: Infra, service: Service, kind: ServiceType, found: Found, target
         why = "it is not at hand" if found.image is None else "the registry has a newer one"
         yield Action("pull", f"image {service.image}", why, service.name, after={"image": service.image}, detail=order)
     yield from _container(order, container, target, spec.wait)
-    yield from _password(order, kind, target)
+    yield from password(service, kind, found)
+
+
+def meant(service: Service, found: Found) -> Service:
+    """``present`` starts no container, and one that runs is to run as it is asked: then nothing is said in vain."""
+    container = _present_container(found)
+    runs = container is not None and container.running
+    return (
+        replace(service, state=wanted.STARTED)
+        if service.whole and service.state == wanted.PRESENT and runs
+        else service
+    )
 
 
 def _present_container(found: Found) -> Container | None:
@@ -254,35 +266,6 @@ def _why(container: Container) -> str:
     if container.out_of_memory:
         return ", it ran out of memory"
     return f" with code {container.exit_code}" if container.exit_code else ""
-
-
-def _password(order: Order, kind: ServiceType, target: str) -> Iterator[Action]:
-    """The administrator's password: set at the first start, rotated when another is asked for."""
-    service, found = order.service, order.found
-    if not kind.secret or service.state not in wanted.RUNNING_STATES or _is_adopted_as_it_is(service, kind, found):
-        return
-    what = f"secret {kind.secret} of {service.container}"
-    first = _is_unstarted(found) and found.former is None and (not found.data or found.data.empty)
-    # Redis has its first password from the file that is made with its container.
-    if (first and (kind.bootstrap or found.next or not found.kept_is_wanted)) or found.initialising:
-        yield Action("set_password", what, "the server is new", service.name, after=SECRET, detail=order)
-    elif found.login not in ("", WANTED) or found.next or not found.kept_is_wanted:
-        guards.entrance(service, kind, found)
-        yield Action(
-            "rotate", what, "another one is asked for", service.name, f"{SECRET} former", f"{SECRET} new", order
-        )
-    elif not found.kept_is_private:
-        yield Action("protect", what, "others can read its file", service.name, "open", "0600", order)
-
-
-def _is_unstarted(found: Found) -> bool:
-    return found.container is None or found.container.status == "created"
-
-
-def _is_adopted_as_it_is(service: Service, kind: ServiceType, found: Found) -> bool:
-    """A container that is taken over keeps the password it has, unless another one is asked for."""
-    foreign = found.container is not None and not found.container.ours
-    return foreign and not found.next and (found.login == WANTED or not service.secret(kind.secret))
 
 
 def is_settled(spec: Infra, service: Service, found: Found) -> bool:

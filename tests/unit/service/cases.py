@@ -11,7 +11,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import 
 from ansible_collections.flatrun.infra.plugins.module_utils.service import settings, spec
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG
 from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
-from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Service
+from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import RUNNING_STATES, Service
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER
 from ansible_collections.flatrun.infra.tests.unit.service.universe import VOLUMES, Box, Server, Universe, origin
 from ansible_collections.flatrun.infra.tests.unit.service.world import BOOTSTRAP, GENERATED
@@ -93,6 +93,13 @@ class Case:
     password: str = "same"
     # False: the item says only name, container and state.
     whole: bool = True
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is to run afterwards; ``present`` leaves one running that does."""
+        still = ("none", "created", "exited", "paused", "looping", "severed")
+        left = self.whole and self.state == "present" and self.container not in still and not self.secret.cut
+        return left or self.state in RUNNING_STATES
 
     def __str__(self) -> str:
         what = self.type if self.whole else f"any ({self.type})"

@@ -61,7 +61,8 @@ def steps(plan: Plan) -> str:
 # What is asked, seen in the model itself and not through the plan
 
 
-def faults(made: Universe, case: Case) -> Iterator[str]:
+def faults(made: Universe, case: Case, killed: bool = False) -> Iterator[str]:
+    """``present`` takes a container as it is, also where a run was killed while it had it stopped."""
     box = made.boxes.get(NAME)
     if case.state == "absent":
         yield from (f"{name} is still there" for name in (NAME, NAME + FORMER) if name in made.boxes)
@@ -69,19 +70,20 @@ def faults(made: Universe, case: Case) -> Iterator[str]:
     if box is None:
         yield "there is no container"
         return
-    if case.state in RUNNING_STATES and not box.running:
+    runs = case.runs and (box.running or not (killed and case.state == "present"))
+    if runs and not box.running:
         yield f"it is {box.status}"
     if case.state == "stopped" and box.status not in ("exited", "created"):
         yield f"it is {box.status}"
     if "other" in made.boxes:
         yield "it still has another name as well"
     if case.whole:
-        yield from unlike(made, box, case)
-        if case.state in RUNNING_STATES and CATALOG[case.type].secret:
+        yield from unlike(made, box, case, runs)
+        if runs and CATALOG[case.type].secret:
             yield from unenterable(made, box, case)
 
 
-def unlike(made: Universe, box: Box, case: Case) -> Iterator[str]:
+def unlike(made: Universe, box: Box, case: Case, runs: bool) -> Iterator[str]:
     service, kind = wanted(case), CATALOG[case.type]
     adopted = made.records.get(NAME, {}).get("mounts", {})
     if box.settings != settings.settings(service, kind, LAYOUT, adopted):
@@ -90,7 +92,7 @@ def unlike(made: Universe, box: Box, case: Case) -> Iterator[str]:
         yield "it was made from something else"
     if not {"net", "more"} <= box.networks:
         yield f"it is only on {sorted(box.networks)}"
-    if case.state in RUNNING_STATES and kind.config and dict(box.loaded) != settings.config_files(service, kind):
+    if runs and kind.config and dict(box.loaded) != settings.config_files(service, kind):
         yield "its server has read another configuration"
     if box.severed:
         yield f"it is still on {sorted(box.severed)}, which are gone"
@@ -142,7 +144,7 @@ def is_locked_out(case: Case) -> bool:
     if case.container == "none" and not holds:
         return False
     known = (case.secret.given, case.secret.kept, case.secret.next)
-    return case.state in RUNNING_STATES and holds not in filter(None, known)
+    return case.runs and holds not in filter(None, known)
 
 
 # The laws: each yields what breaks it
@@ -287,7 +289,9 @@ def crash_safety(case: Case) -> Iterator[str]:
         if is_refusal(result):
             yield f"killed before {when}, the next run says: {result}, after {steps(course.plan)}"
             continue
-        yield from (f"killed before {when}, {fault}, after {steps(course.plan)}" for fault in faults(made, case))
+        yield from (
+            f"killed before {when}, {fault}, after {steps(course.plan)}" for fault in faults(made, case, killed=True)
+        )
         again, result = run(made, case.params)
         if case.state != "restarted" and (again.plan or is_refusal(result)):
             yield f"killed before {when}, the run after the next does {steps(again.plan)}"
@@ -350,6 +354,22 @@ def test_a_restart_happens_after_it_was_asked_for(kind: str) -> None:
         _course, result = run(made, case.params)
         if case.state == "restarted" and not is_refusal(result):
             assert made.boxes[NAME].started > asked, case
+
+
+@pytest.mark.parametrize("kind", ["mysql", "redis"])
+@pytest.mark.parametrize("password", ["same", "none"])
+def test_what_was_only_made_has_its_password_once_it_is_started(kind: str, password: str) -> None:
+    """By an item that says no more than that."""
+    made, case = (
+        universe(Case(kind, "present", "none", "none", password)),
+        Case(kind, "started", "created", "present", password),
+    )
+    for item in (Case(kind, "present", "none", "none", password), replace(case, whole=False)):
+        _course, result = run(made, item.params)
+        assert not is_refusal(result), result
+    assert not list(unenterable(made, made.boxes[NAME], case))
+    again, _result = run(made, replace(case, whole=False).params)
+    assert not again.plan
 
 
 @pytest.mark.parametrize("kind", ["mysql", "nginx"])

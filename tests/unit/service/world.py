@@ -23,6 +23,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.plan import 
 from ansible_collections.flatrun.infra.plugins.module_utils.service.room import report
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Infra, Network, Service
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER, Container, Found, World
+from ansible_collections.flatrun.infra.plugins.module_utils.service.steps import meant
 from ansible_collections.flatrun.infra.tests.unit.service.universe import Box, Universe, origin
 
 GENERATED = "geN'erated\\ \"%C3 text"
@@ -104,17 +105,19 @@ class Eye:
         former = former if former and (former.ours or adopting) else None
         found = Found(container=_container(box or boxes.get(renamed)), former=former, renamed=renamed)
         if service.whole:
-            found = self._at_home(replace(found, image=self._image(), taken=self._taken()))
+            found = self._at_home(replace(found, image=self._image(), taken=self._taken(found)))
+        elif box and box.settings and box.kind.secret:
+            found = self._with_secrets(found, box.kind)
         taking_over = service.adopt and found.container and not found.container.ours
-        return self.ask(found) if service.state in spec.RUNNING_STATES or taking_over else found
+        return self.ask(found) if meant(service, found).state in spec.RUNNING_STATES or taking_over else found
 
     def _renamed(self) -> str:
         own = (self.service.container, self.service.container + FORMER)
         mine = (box.name for box in self.universe.boxes.values() if box.label == own[0] and box.name not in own)
         return next(mine, "")
 
-    def _taken(self) -> dict[str, str]:
-        return dict(self.universe.taken) if self.service.state in spec.RUNNING_STATES else {}
+    def _taken(self, found: Found) -> dict[str, str]:
+        return dict(self.universe.taken) if meant(self.service, found).state in spec.RUNNING_STATES else {}
 
     def _image(self) -> state.Image | None:
         here, there = (all_.get(self.service.image) for all_ in (self.universe.images, self.universe.registry))
@@ -129,19 +132,25 @@ class Eye:
             record.get("mounts") or (_adoptable(kind, container) if container and not container.ours else {})
         )
         mounts = settings.mounts(self.service, kind, self.layout, adopted)
-        known, given = self.kept(kind.secret), self.service.secret(kind.secret)
         wanted = (*settings.shared_folders(kind, self.spec.root_dir), *settings.folders(kind, self.layout))
-        return replace(
+        found = replace(
             self._configured(found),
             folders=frozenset(path for path in wanted if path in universe.folders),
             data=self._data(origin(mounts[kind.data])) if kind.data else None,
-            kept=known is not None,
-            kept_is_wanted=known is not None and given in (None, known),
-            kept_is_private=universe.secrets.get(f"{self.layout.secrets}/{kind.secret}", ("", 0o600))[1] == 0o600,
-            next=self.kept(kind.secret + ".next") is not None,
-            initialising=bool(record.get("initialising")),
             adopting=bool(record.get("adopting")),
             adopted_mounts=adopted,
+        )
+        return self._with_secrets(found, kind)
+
+    def _with_secrets(self, found: Found, kind: Any) -> Found:
+        known, given = self.kept(kind.secret), self.service.secret(kind.secret)
+        return replace(
+            found,
+            kept=known is not None,
+            kept_is_wanted=known is not None and given in (None, known),
+            kept_is_private=self.universe.secrets.get(f"{self.layout.secrets}/{kind.secret}", ("", 0o600))[1] == 0o600,
+            next=self.kept(kind.secret + ".next") is not None,
+            initialising=bool(self.universe.records.get(self.service.container, {}).get("initialising")),
         )
 
     def _configured(self, found: Found) -> Found:
@@ -300,13 +309,17 @@ class Hand:
         if kind.bootstrap and not self.eye.kept(catalog.BOOTSTRAP):
             self._keep(catalog.BOOTSTRAP, Secret(BOOTSTRAP))
         if kind.bootstrap and data and data.empty:
+            self._keep_next()
             self.universe.remember(self.name, initialising=True)
         if kind.name == "redis" and data:
             server = self.universe.data[data.origin]
             if server is None or server.password is None:
-                if self._wanted() != self.eye.kept(kind.secret):
-                    self._keep(kind.secret + ".next", self._wanted())
+                self._keep_next()
                 self.universe.seed(data.origin, self._wanted())
+
+    def _keep_next(self) -> None:
+        if self._wanted() != self.eye.kept(self._kind.secret):
+            self._keep(self._kind.secret + ".next", self._wanted())
 
     def replace(self, action: Action) -> None:
         before = self.found.container or self.found.former
@@ -370,7 +383,7 @@ class Hand:
         self.universe.change(self.name, networks=box.networks - gone, severed=box.severed - gone)
 
     def start(self, action: Action) -> None:
-        if self.found.container and self.found.container.status == "created" and self.eye.kind:
+        if self.found.container and self.found.container.status == "created" and self.service.whole:
             self._hand_over_secrets()
         self.universe.start(self.name)
         self._await()
