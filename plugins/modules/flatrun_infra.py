@@ -147,7 +147,8 @@ options:
         default: {}
         version_added: 0.1.0
       volumes:
-        description: More mounts, as C(source:target) or C(source:target:ro). The source is a volume or a folder.
+        description: More mounts, as C(source:target) or C(source:target:ro). The source is a volume or a folder. The
+          target is none of the folders in which the service has its configuration and its secrets.
         type: list
         elements: str
         default: []

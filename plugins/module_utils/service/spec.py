@@ -13,7 +13,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, InvalidParameter
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret, parse_secret
 from ansible_collections.flatrun.infra.plugins.module_utils.service import values
-from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, ServiceType
+from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, SECRETS, ServiceType
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER
 
 MANAGED, HOST, FOREIGN = "managed", "host", "foreign"
@@ -202,7 +202,7 @@ def _specified(plain: Service, kind: ServiceType, entry: Mapping[str, Any]) -> S
             "env": tuple(sorted(values.env(entry.get("env", {})))),
             "secrets": tuple(_secret(key, value, kind) for key, value in sorted(entry.get("secrets", {}).items())),
             "config_files": tuple(sorted(values.config(entry.get("config_files", {})))),
-            "volumes": values.volumes(entry.get("volumes", ())),
+            "volumes": _volumes(entry.get("volumes", ()), kind),
             "command": values.command(entry.get("command", ())),
             "memory": values.memory(entry.get("memory", 0)),
             "cpus": values.cpus(entry.get("cpus", 0)),
@@ -227,6 +227,18 @@ def _secret(key: str, value: Any, kind: ServiceType) -> tuple[str, Secret]:
     return key, secret
 
 
+def _volumes(wanted: Sequence[Any], kind: ServiceType) -> tuple[str, ...]:
+    """What is mounted where the service's own files are would hide them, or be hidden."""
+    own = {"/etc/nginx" if kind.released else kind.config: "Give its files as config_files."}
+    if kind.secret:
+        own[SECRETS] = "Mount it elsewhere."
+    volumes = values.volumes(wanted)
+    for index, target in enumerate(volume.split(":")[1] for volume in volumes):
+        if target in own:
+            raise InvalidParameter(f"{target} is where the files of {kind.name} are", f"volumes[{index}]", own[target])
+    return volumes
+
+
 def _type(entry: Mapping[str, Any]) -> ServiceType | None:
     if "type" not in entry:
         return None
@@ -241,11 +253,11 @@ def _type(entry: Mapping[str, Any]) -> ServiceType | None:
 def _mode(entry: Mapping[str, Any]) -> str:
     """managed, host (external, by address) or foreign (external, a container that somebody else runs)."""
     mode = entry.get("mode", "auto")
-    if "host" in entry and "container" in entry and mode != "external":
+    if "host" in entry and "container" in entry:
         raise InvalidParameter(
-            "both host and container are given, so it isn't clear whether the service is managed or external",
+            "both host and container are given, so it isn't clear which of them the service is",
             "host",
-            "Keep one of them, or say mode: external.",
+            "Keep one of them.",
         )
     if mode == "managed" and "host" in entry:
         raise InvalidParameter("a managed service has no host", "host", "Leave it out, or say mode: external.")

@@ -140,7 +140,7 @@ def test_several_servers_side_by_side() -> None:
     ("keys", "item"),
     [
         ({"host": "db.example.com"}, {"host": "db.example.com"}),
-        ({"host": "db", "container": "x1", "mode": "external"}, {"mode": "external", "container": "x1", "host": "db"}),
+        ({"host": "db", "mode": "external"}, {"mode": "external", "host": "db"}),
         ({"container": "theirs", "mode": "external"}, {"mode": "external", "container": "theirs"}),
     ],
 )
@@ -196,6 +196,7 @@ REFUSED = [
     (database(type="oracle"), "infrastructure.database.type: 'oracle' is not known"),
     (database(type=""), "infrastructure.database.type: is needed"),
     (database(host="h", container="c1"), "infrastructure.database.host: both host and container are given"),
+    (database(host="h", container="c1", mode="external"), "infrastructure.database.host: both host and container"),
     (database(host="h", mode="managed"), "infrastructure.database.host: a managed service has no host"),
     (database(mode="external"), "infrastructure.database.mode: an external service needs a host or a container"),
     (database(mode="extern"), "infrastructure.database.mode: 'extern' is not known"),
