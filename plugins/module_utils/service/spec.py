@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations, product
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
@@ -90,6 +91,7 @@ def parse(params: Mapping[str, Any]) -> Infra:
     names.distinct((network.name for network in networks), "networks", "the network")
     names.distinct((service.name for service in services), "services", "the service")
     names.distinct((service.container for service in services if service.container), "services", "the container")
+    _require_own_ports(services)
     if params["wait_timeout"] < 1:
         raise InvalidParameter("must be at least 1 second", "wait_timeout")
     root_dir = names.absolute_path(params["root_dir"], "root_dir")
@@ -98,6 +100,19 @@ def parse(params: Mapping[str, Any]) -> Infra:
     return Infra(
         root_dir, networks, services, params["pull"], bool(params["wait"]), params["wait_timeout"], dict(params)
     )
+
+
+def _require_own_ports(services: Sequence[Service]) -> None:
+    """Of two services that are to run, one would start and the other fail."""
+    running = [(index, each) for index, each in enumerate(services) if each.state in RUNNING_STATES]
+    for (_first, one), (index, two) in combinations(running, 2):
+        for port, other in product(one.ports, two.ports):
+            if port.clashes(other):
+                raise InvalidParameter(
+                    f"{other} is published by {one.name} too, as {port}",
+                    f"services[{index}].published_ports",
+                    "Publish another port, or on another address.",
+                )
 
 
 def located(spec: Infra, bearers: Mapping[str, Sequence[str]]) -> Infra:

@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
@@ -35,6 +36,15 @@ class Port:
     inner: int
     protocol: str = "tcp"
 
+    def clashes(self, other: Port) -> bool:
+        """Whether only one of both can be had."""
+        if (self.outer, self.protocol) != (other.outer, other.protocol):
+            return False
+        if self.address == other.address or not (self.address and other.address):
+            return True
+        one, two = ipaddress.ip_address(self.address), ipaddress.ip_address(other.address)
+        return one.version == two.version and (one.is_unspecified or two.is_unspecified)
+
     def __str__(self) -> str:
         return f"{self.address or '*'}:{self.outer}:{self.inner}/{self.protocol}"
 
@@ -58,7 +68,9 @@ def ports(values: Any) -> tuple[Port, ...]:
         outer = names.port(found["outer"], where) if found["outer"] else inner
         # A port without an address is for this host alone: the engine's own default passes every firewall.
         ports.append(Port(_address(found["address"] or "127.0.0.1", where), outer, inner, found["protocol"] or "tcp"))
-    names.distinct((str(port) for port in ports), "published_ports", "the port")
+    for one, two in combinations(ports, 2):
+        if one.clashes(two):
+            raise InvalidParameter(f"{one} and {two} are the same port of the host", "published_ports", "Keep one.")
     return tuple(ports)
 
 

@@ -136,6 +136,31 @@ def test_no_published_ports(value: str) -> None:
     assert refusal({"type": "nginx", "published_ports": ["443", value]}).startswith("services[0].published_ports[1]: ")
 
 
+@pytest.mark.parametrize(
+    ("one", "two", "clash"),
+    [
+        ("*:90:80", "127.0.0.1:90:80", True),
+        ("0.0.0.0:90:80", "90", True),
+        ("[::]:90:80", "[::1]:90:80", True),
+        ("[::]:90:80", "*:90:80", True),
+        ("[::]:90:80", "0.0.0.0:90:80", False),
+        ("127.0.0.1:90:80", "127.0.0.2:90:80", False),
+        ("90", "90/udp", False),
+        ("90", "91:90", False),
+    ],
+)
+def test_a_port_is_published_once(one: str, two: str, clash: bool) -> None:
+    first, second = ({"type": kind, "published_ports": [port]} for kind, port in (("nginx", one), ("redis", two)))
+    if clash:
+        assert "are the same port" in refusal({"type": "nginx", "published_ports": [one, two]})
+        assert refusal(first, second).startswith("services[1].published_ports: ")
+        assert "is published by nginx too" in refusal(first, second)
+    else:
+        parse(asked(first, second))
+    # One may take over from another that is stopped.
+    parse(asked({**first, "state": "stopped"}, second))
+
+
 def test_only_nginx_publishes_ports_of_itself() -> None:
     assert [str(port) for port in one(type="nginx").ports] == ["*:80:80/tcp", "*:443:443/tcp"]
     assert one(type="nginx", published_ports=[]).ports == ()
