@@ -58,6 +58,12 @@ def _unfit(error: OSError, what: str, path: str) -> Refused:
     return Refused(f"{what} ({error.strerror})", path, "Remove what is there.")
 
 
+def require_own(path: str) -> None:
+    """Refuse a link or a file where a folder is to be; nothing at all is no obstacle."""
+    with suppress(FileNotFoundError), folder(path):
+        pass
+
+
 def require_trusted(path: str) -> None:
     """Refuse a path that somebody else could redirect: the owner of each part, and who may write there, decide."""
     part = ""

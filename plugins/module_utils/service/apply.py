@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Callable
 
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused, Unreachable
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files
 from ansible_collections.flatrun.infra.plugins.module_utils.service import containers, guards
@@ -48,7 +48,6 @@ class Hand:
             "generate": self._generate,
             "protect": self._keep_password,
             "pull": self._pull,
-            "reach": self._reach,
             "release": self._release,
             "remove": self._remove,
             "rename": self._rename,
@@ -64,9 +63,6 @@ class Hand:
             "write": self._write,
         }
         handlers[action.verb](action)
-
-    def _reach(self, action: Action) -> None:
-        raise Unreachable(action.reason, action.target, "Start it where it is run.")
 
     # Folders, secrets and configuration
 

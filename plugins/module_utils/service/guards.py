@@ -64,6 +64,11 @@ def severed(service: Service, container: Container) -> None:
         )
 
 
+def folders(found: Found) -> None:
+    if found.obstacle:
+        raise found.obstacle
+
+
 def data(service: Service, kind: ServiceType, found: Found) -> None:
     """Data is never silently made anew, and never given to a server that would alter or refuse it."""
     if not found.data or not kind.data:

@@ -11,10 +11,11 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Callable
 
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
-from ansible_collections.flatrun.infra.plugins.module_utils.host import ports
+from ansible_collections.flatrun.infra.plugins.module_utils.host import files, ports
 from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, readiness, state, steps
 from ansible_collections.flatrun.infra.plugins.module_utils.service import settings as wanted
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, ServiceType
@@ -113,6 +114,9 @@ class Observer:
             record.get("mounts") or (_adoptable(kind, container) if container and not container.ours else {})
         )
         data = self.home.data(self.data_folder(replace(found, adopted_mounts=adopted))) if kind.data else None
+        paths = (*self._folders(kind), *([data.origin] if data else []))
+        obstacles = (refusal(files.require_own, path) for path in paths)
+        found = replace(found, obstacle=next(filter(None, obstacles), None))
         found = replace(found, data=data, adopting=bool(record.get("adopting")), adopted_mounts=adopted)
         return self._with_secrets(self._configured(found, kind), kind, record)
 
@@ -134,14 +138,14 @@ class Observer:
             return replace(found, config=released, config_before=released)
         if not kind.config:
             return found
-        files = wanted.config_files(self.service, kind)
-        folder = wanted.config_folder(files, self.layout)
+        asked = wanted.config_files(self.service, kind)
+        folder = wanted.config_folder(asked, self.layout)
         texts, youngest = self.home.config(folder)
         container = found.container
         used = container.settings.get(wanted.CONFIGURATION) if container else None
         before = self.home.config(used)[0] if used and used != folder else texts
         # What was edited by hand before the start will be written after it.
-        edited = used == folder and texts != files
+        edited = used == folder and texts != asked
         unread = bool(container and container.alive and (edited or youngest > _nanoseconds(container.started_at)))
         return replace(found, config=texts, config_before=before, config_unread=unread)
 
@@ -222,6 +226,15 @@ class Observer:
                 log = "" if found.answers else self.engine.log(self.service.container)
                 return replace(found, log=log)
             time.sleep(_PAUSE)
+
+
+def refusal(require: Callable[[str], None], path: str) -> FlatrunError | None:
+    """What is wrong with a path, for the plan to refuse if anything is to be done there."""
+    try:
+        require(path)
+    except FlatrunError as error:
+        return error
+    return None
 
 
 def _container(raw: Mapping[str, Any], known: Mapping[str, str]) -> Container:

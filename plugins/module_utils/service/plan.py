@@ -42,6 +42,8 @@ def plan(spec: Infra, state: World) -> Plan:
             actions += _service(spec, service, state.services[service.name])
         except FlatrunError as error:
             raise error.under(f"services[{index}]") if not error.where.startswith("/") else error from None
+    if actions and state.distrusted:
+        raise state.distrusted
     return Plan(tuple(actions), "every network and service is as asked")
 
 

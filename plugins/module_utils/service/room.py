@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Unreachable
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Plan, item_report
 from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Journal, Room
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files
@@ -22,7 +22,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service import steps
 from ansible_collections.flatrun.infra.plugins.module_utils.service.apply import Hand
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.external import externals
-from ansible_collections.flatrun.infra.plugins.module_utils.service.observe import Observer
+from ansible_collections.flatrun.infra.plugins.module_utils.service.observe import Observer, refusal
 from ansible_collections.flatrun.infra.plugins.module_utils.service.prepare import prepare
 from ansible_collections.flatrun.infra.plugins.module_utils.service.sizes import fit
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import (
@@ -62,6 +62,7 @@ class Host:
             self.engine.memory,
             self.engine.cpus,
             bearers,
+            refusal(files.require_trusted, self.spec.root_dir),
         )
         return self.seen
 
@@ -100,11 +101,12 @@ class Host:
         return locked(self.spec.root_dir, self.spec.wait_timeout)
 
     def apply(self, plan: Plan, done: Journal) -> None:
+        for action in plan.unreached:
+            raise Unreachable(action.reason, action.target, "Start it where it is run.")
         for action in plan.actions:
             if not action.item:
                 prepare(self.spec, self.engine, action)
                 done(action)
-        files.require_trusted(self.spec.root_dir)
         guard = threading.Lock()
 
         def work(service: Service) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
+
 # How an administrator's login ended, by the password that was tried.
 WANTED, KEPT, NEXT, BOOTSTRAP, ADOPTED, DENIED = "wanted", "kept", "next", "bootstrap", "adopted", "denied"
 
@@ -94,6 +96,8 @@ class Found:
     renamed: str = ""
     image: Image | None = None
     folders: frozenset[str] = frozenset()
+    # What is wrong with one of its folders.
+    obstacle: FlatrunError | None = None
     config: Mapping[str, str] = field(default_factory=dict)
     # True when a file of the configuration is younger than the server that should have read it.
     config_unread: bool = False
@@ -127,3 +131,5 @@ class World:
     cpus: int = 0
     # Names of services to the containers that were made for them.
     bearers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # Why nothing is to be written into root_dir.
+    distrusted: FlatrunError | None = None

@@ -56,6 +56,7 @@ def whole(spec: Infra, service: Service, kind: ServiceType, found: Found, target
     layout = Layout(spec.root_dir, service.container)
     files = config_files(service, kind)
     order = Order(service, found, layout, settings(service, kind, layout, found.adopted_mounts), files)
+    guards.folders(found)
     guards.data(service, kind, found)
     guards.ports(found)
     guards.image(service, found, spec.pull)

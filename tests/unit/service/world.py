@@ -67,6 +67,8 @@ class Fake:
         return self.seen
 
     def apply(self, plan: Plan, done: Journal) -> None:
+        for action in plan.unreached:
+            raise Unreachable(action.reason, action.target)
         for action in plan.actions:
             if action.item:
                 service = next(each for each in self.spec.services if each.name == action.item)
@@ -248,9 +250,6 @@ class Hand:
         self.found = seen.services[service.name]
         self.eye = Eye(universe, asked, service)
         self.layout, self.name = self.eye.layout, service.container
-
-    def reach(self, action: Action) -> None:
-        raise Unreachable(action.reason, action.target)
 
     def pull(self, action: Action) -> None:
         self.universe.pull(self.service.image)
