@@ -59,7 +59,9 @@ def parse_secret(value: Any, where: str) -> Secret:
     if isinstance(value, Secret):
         return value
     if not isinstance(value, str):
-        raise InvalidParameter(f"a password must be a string, and this is {_kind(value)}", where, "Put it into quotes.")
+        raise InvalidParameter(
+            f"a password must be a string, and this is {kind_of(value)}", where, "Put it into quotes."
+        )
     if not value:
         raise InvalidParameter("an empty password is none", where, "Leave it out to have one generated.")
     if any(forbidden in value for forbidden in "\0\r\n"):
@@ -84,6 +86,7 @@ def disguises(text: str) -> frozenset[str]:
     )
 
 
-def _kind(value: Any) -> str:
-    names = {bool: "a boolean", int: "a number", float: "a number", dict: "a mapping", list: "a list"}
+def kind_of(value: Any) -> str:
+    """What something is, told without showing it."""
+    names = {bool: "a boolean", int: "a number", float: "a number", dict: "a mapping", list: "a list", str: "a text"}
     return "nothing" if value is None else names.get(type(value), f"of type {type(value).__name__}")

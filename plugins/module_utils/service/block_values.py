@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter
-from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import parse_secret
+from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import kind_of, parse_secret
 
 # "$${" stands for a "${" that is meant as it is.
 _VARIABLE = re.compile(r"\$(?P<literal>\$?)\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)\})?")
@@ -42,7 +42,8 @@ def require_known(given: Any, where: str, known: Iterable[str]) -> Mapping[str, 
     if given in (None, ""):
         return {}
     if not isinstance(given, Mapping):
-        raise InvalidParameter(f"must be a mapping, and {given!r} is not", where)
+        # Not what it is: it may hold a password.
+        raise InvalidParameter(f"must be a mapping, and this is {kind_of(given)}", where)
     strange = sorted(str(key) for key in given if key not in known)
     if strange:
         raise InvalidParameter("is not known", f"{where}.{strange[0]}", f"The keys of {where} are {', '.join(known)}.")

@@ -207,6 +207,10 @@ REFUSED = [
     (database(container="a b"), "infrastructure.database.container: 'a b' is not a container's name"),
     (database(image="a b"), "infrastructure.database.image: 'a b' is not an image"),
     (database(ca_cert="etc/ca.pem"), "infrastructure.database.ca_cert: 'etc/ca.pem' is not an absolute path"),
+    (
+        "infrastructure: {database: [{root_password: canary}]}",
+        "infrastructure.database: must be a mapping, and this is a list",
+    ),
     (database(root_password=83), "infrastructure.database.root_password: a password must be a string"),
     (database(root_password=False), "infrastructure.database.root_password: a password must be a string"),
     (
@@ -250,7 +254,7 @@ REFUSED = [
     ("infrastructure: {deployments: [{nam: x}]}", "deployments[0].nam: is not known"),
     ("deployments: false", "deployments: must be a list of apps"),
     ("{deployments: [{name: x}], infrastructure: {deployments: [{name: y}]}}", "deployments: are given beside"),
-    ("nginx: false", "nginx: must be a mapping, and False is not"),
+    ("nginx: false", "nginx: must be a mapping, and this is a boolean"),
     ("databases: false", "databases: must be a mapping of names to servers"),
 ]
 
