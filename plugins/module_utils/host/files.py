@@ -118,12 +118,22 @@ def read(path: str) -> Found | None:
         os.close(descriptor)
 
 
+@contextmanager
+def _changing(path: str, how: str) -> Iterator[None]:
+    """What a disk refuses, as a sentence."""
+    try:
+        yield
+    except OSError as error:
+        do = "Make room, make the disk writable, or repair it."
+        raise Refused(f"can't be {how} ({error.strerror})", path, do) from None
+
+
 def write(path: str, content: bytes, mode: int = 0o644, owner: int = -1) -> None:
     """Put the whole file there at once, on disk before it has its name."""
     name, scratch = os.path.basename(path), _SCRATCH + secrets.token_hex(8)
-    with folder(os.path.dirname(path)) as parent:
-        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=parent)
+    with folder(os.path.dirname(path)) as parent, _changing(path, "written"):
         try:
+            descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=parent)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
                 os.fchmod(file.fileno(), mode)
@@ -132,21 +142,22 @@ def write(path: str, content: bytes, mode: int = 0o644, owner: int = -1) -> None
                 file.flush()
                 os.fsync(file.fileno())
             os.rename(scratch, name, src_dir_fd=parent, dst_dir_fd=parent)
-        except OSError as error:
-            _forget(scratch, parent)
-            raise Refused(f"can't be written ({error.strerror})", path, "Make room or repair the disk.") from None
+        except OSError:
+            with suppress(OSError):
+                _forget(scratch, parent)
+            raise
         os.fsync(parent)
 
 
 def rename(old: str, new: str) -> None:
     """Give a file or a folder of the same parent another name, replacing a file of that name."""
-    with folder(os.path.dirname(new)) as parent:
+    with folder(os.path.dirname(new)) as parent, _changing(old, "renamed"):
         os.rename(os.path.basename(old), os.path.basename(new), src_dir_fd=parent, dst_dir_fd=parent)
         os.fsync(parent)
 
 
 def remove(path: str) -> None:
-    with folder(os.path.dirname(path)) as parent:
+    with folder(os.path.dirname(path)) as parent, _changing(path, "removed"):
         _forget(os.path.basename(path), parent)
         os.fsync(parent)
 
@@ -162,7 +173,7 @@ def names(path: str) -> list[str]:
 
 def sweep(path: str) -> None:
     """Remove the scratch files that a killed run left in the folder."""
-    with folder(path) as descriptor:
+    with folder(path) as descriptor, _changing(path, "swept"):
         for name in os.listdir(descriptor):
             if name.startswith(_SCRATCH):
                 _forget(name, descriptor)
@@ -170,7 +181,7 @@ def sweep(path: str) -> None:
 
 def own(path: str, owner: int) -> None:
     """Give a folder to an account."""
-    with folder(path) as descriptor:
+    with folder(path) as descriptor, _changing(path, "given to its account"):
         os.fchown(descriptor, owner, owner)
 
 
@@ -179,7 +190,8 @@ def keep_only(parent: str, kept: str) -> None:
     for name in names(parent):
         path = f"{parent}/{name}"
         if path != kept and os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path)
+            with _changing(path, "removed"):
+                shutil.rmtree(path)
 
 
 def _forget(name: str, parent: int) -> None:

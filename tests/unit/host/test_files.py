@@ -152,6 +152,30 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_old_file(tmp_path: Path) -> No
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_whatever_a_disk_refuses_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.write(f"{tmp_path}/file", b"old")
+
+    def refuse(*_words: object, **_options: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    for name in ("rename", "unlink", "fchown"):
+        monkeypatch.setattr(os, name, refuse)
+    attempts = {
+        "file: can't be written": lambda: files.write(f"{tmp_path}/file", b"new"),
+        "file: can't be renamed": lambda: files.rename(f"{tmp_path}/file", f"{tmp_path}/other"),
+        "file: can't be removed": lambda: files.remove(f"{tmp_path}/file"),
+        ": can't be swept": lambda: files.sweep(str(tmp_path)),
+        ": can't be given to its account": lambda: files.own(str(tmp_path), 0),
+    }
+    for words, attempt in attempts.items():
+        with pytest.raises(Refused, match=rf"^{tmp_path}/?{words} \(Read-only file system\)"):
+            attempt()
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda *words, **more: refuse() if words[1] & os.O_CREAT else real(*words, **more))
+    with pytest.raises(Refused, match=r"file: can't be written \(Read-only file system\)"):
+        files.write(f"{tmp_path}/file", b"new")
+
+
 def test_a_file_is_whole_whenever_its_writer_is_killed(tmp_path: Path) -> None:
     """Killed at moments that are spread over the write, which is never finished in between."""
     program = (
