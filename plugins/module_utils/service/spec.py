@@ -168,6 +168,8 @@ def _service(entry: Mapping[str, Any]) -> Service:
             "state",
             f"Leave out state {state!r}, or do it where the service is run.",
         )
+    if entry.get("adopt") and state == ABSENT:
+        raise InvalidParameter("takes over what is to go", "adopt", "Leave it out: whoever made it may remove it.")
     whole = not set(entry) <= _VERB_KEYS
     if whole and not kind and mode == MANAGED:
         raise InvalidParameter("is needed for a service that is specified", "type", f"One of: {', '.join(CATALOG)}.")

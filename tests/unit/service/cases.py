@@ -123,7 +123,7 @@ class Case:
                 "state": self.state,
                 "networks": ["net", "more"],
                 "secrets": given,
-                "adopt": self.container == "adopted",
+                "adopt": self.container == "adopted" and self.state != "absent",
             }
         )
 

@@ -122,7 +122,7 @@ def must_be_refused(case: Case) -> bool:
     if case.container in ("foreign", "elsewhere"):
         return True
     if case.state == "absent":
-        return False
+        return case.container == "adopted"
     if not case.whole:
         failing = case.container in ("looping", "former_failing", "severed")
         return case.container in ("none", "former") or (failing and running)

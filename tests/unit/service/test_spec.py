@@ -315,6 +315,7 @@ def test_images(image: str, reference: str) -> None:
         ({"type": "mysql", "host": "db", "published_ports": []}, "published_ports"),
         ({"type": "mysql", "host": "db", "secrets": {"root_password": "x"}}, "secrets"),
         ({"type": "mysql", "container": "theirs", "mode": "external", "adopt": True}, "adopt"),
+        ({"type": "mysql", "container": "theirs", "state": "absent", "adopt": True}, "adopt"),
         ({"type": "mysql", "container": "theirs", "mode": "external", "networks": ["x"]}, "networks"),
     ],
 )
