@@ -14,7 +14,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused, Unreachable
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import (
+    FlatrunError,
+    InvalidParameter,
+    Refused,
+    Unreachable,
+)
 
 try:
     import docker
@@ -48,6 +53,8 @@ class Engine:
                 f"the Docker SDK for Python is missing for {sys.executable} ({_missing})",
                 do="Install python3-docker there, as role flatrun.infra.host does.",
             )
+        if params["timeout"] < 1:
+            raise InvalidParameter("must be at least 1 second", "timeout")
         self.where: str = params["docker_host"]
         # Of the machine, the first in bytes; known once the engine was asked about itself.
         self.memory = self.cpus = 0

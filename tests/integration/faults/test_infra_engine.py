@@ -26,6 +26,10 @@ def redis(lab: Lab) -> None:
     lab.settle(lab.item("redis"))
 
 
+def test_no_time_for_an_engine(lab: Lab) -> None:
+    lab.run(lab.item("redis"), timeout=0).refused("timeout: must be at least 1 second")
+
+
 def test_no_engine(lab: Lab) -> None:
     before = lab.untouched()
     ended = lab.run(lab.item("redis"), docker_host=f"unix://{lab.root}/none.sock", timeout=TIMEOUT)
