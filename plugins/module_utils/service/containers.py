@@ -100,11 +100,8 @@ def stop(engine: Engine, name: str) -> None:
     if raw:
         labels = raw["Config"].get("Labels") or {}
         patience = json.loads(labels.get(f"{LABEL}settings", "{}")).get("stop_timeout", 10)
-        engine.api.timeout, usual = patience + 30, engine.api.timeout
-        try:
-            engine.ask("stop", name, timeout=patience)
-        finally:
-            engine.api.timeout = usual
+        # The SDK waits for the answer so much longer than usual.
+        engine.ask("stop", name, timeout=patience)
 
 
 def set_aside(engine: Engine, name: str) -> None:
