@@ -12,17 +12,17 @@ import os
 import re
 import secrets
 import shlex
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import yaml
 from ansible_collections.flatrun.infra.tests.integration import databases
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import WAIT
+from ansible_collections.flatrun.infra.tests.integration.ports import free_ports
 
 # Fixtures, found by their names.
 server, servers = databases.server, databases.servers
@@ -90,15 +90,6 @@ class Stage:
             "test_images": self.images,
             "test_host": self.host.name,
         }
-
-
-def free_ports(count: int) -> tuple[int, ...]:
-    """Ports that nothing here listens on. The second host has none at all in use, so they are free there too."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for number in range(count)]
-        for one in sockets:
-            one.bind(("", 0))
-        return tuple(one.getsockname()[1] for one in sockets)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -220,13 +211,15 @@ def play(tmp_path: Path) -> Callable[..., Play]:
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_NOCOLOR": "true",
         "ANSIBLE_PIPELINING": "true",
+        # For a login over SSH on a busy machine.
+        "ANSIBLE_TIMEOUT": "60",
         # A warning of the collection's own is a defect like any other.
         "ANSIBLE_DEPRECATION_WARNINGS": "true",
     }
 
     def run(host: Host, playbook: str, *options: str, fails: bool = False, **variables: object) -> Play:
         told = tmp_path / "variables.json"
-        told.write_text(json.dumps(variables))
+        told.write_text(json.dumps({"infrastructure_wait_timeout": WAIT, **variables}))
         command = [
             str(Path(sys.executable).with_name("ansible-playbook")),
             *(playbook, f"--inventory={host.inventory}", f"--extra-vars=@{told}", *options),

@@ -10,7 +10,6 @@ import os
 import re
 import secrets
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from copy import deepcopy
@@ -30,8 +29,8 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.room import
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import connection
 from ansible_collections.flatrun.infra.plugins.module_utils.service.arguments import INFRA
 from ansible_collections.flatrun.infra.plugins.module_utils.service.room import ROOM as INFRA_ROOM
-from ansible_collections.flatrun.infra.tests.integration.faults.lab import module_path
-from ansible_collections.flatrun.infra.tests.integration.faults.modules import ROOT, Run, start
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import module_path, until
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import ROOT, WAIT, Run, start
 
 ENGINES = ("mysql", "mariadb", "postgresql")
 VERSIONS = tuple(os.environ.get("FLATRUN_TEST_VERSIONS", "").split())
@@ -82,9 +81,9 @@ class Server:
         return self.engine == "postgresql"
 
     @property
-    def reached(self) -> dict[str, str]:
-        """What a task needs to reach it."""
-        return {"container": self.container, "root_dir": self.root}
+    def reached(self) -> dict[str, Any]:
+        """What a task needs to reach it, on a busy machine too."""
+        return {"container": self.container, "root_dir": self.root, "connect_timeout": 60}
 
     @property
     def data(self) -> Path:
@@ -104,6 +103,7 @@ class Server:
         """The same for a task that comes by another way: without TLS, so that what passes can be read."""
         user, password = self.administrator
         at = {"engine": self.engine, "login_host": "127.0.0.1", "login_port": port, "ssl_mode": "disable"}
+        at["connect_timeout"] = self.reached["connect_timeout"]
         return {**at, "login_user": user, "login_password": password}
 
     def run(self, task: Mapping[str, Any], check_mode: bool = False) -> Any:
@@ -202,11 +202,7 @@ class Server:
         """The new configuration holds for whoever connects after the server has read it."""
         before = self.ask("SELECT pg_conf_load_time()")
         self.say(*statements, "SELECT pg_reload_conf()")
-        for _attempt in range(100):
-            if self.ask("SELECT pg_conf_load_time()") != before:
-                return
-            time.sleep(0.1)
-        raise AssertionError("PostgreSQL did not read its configuration again")
+        until(lambda: self.ask("SELECT pg_conf_load_time()") != before)
 
     def output(self) -> str:
         """What the container wrote: for PostgreSQL its log, for the others what went wrong."""
@@ -242,9 +238,15 @@ class Log:
         return [" ".join(text.split()) for thread, text in rows if thread in ours]
 
     def _postgresql(self) -> list[str]:
-        text = self.server.output()
+        text = self._until(secrets.token_hex(8))
         new, self.seen = text[self.seen :], len(text)
         return [" ".join(found["text"].split()) for found in _LOGGED.finditer(new) if found["who"] == "flatrun.infra"]
+
+    def _until(self, mark: str) -> str:
+        """What the server wrote up to a statement of the tests' own; the engine hands it on in its own time."""
+        self.server.say(f"SELECT '{mark}'")
+        until(lambda: mark in self.server.output())
+        return self.server.output()
 
 
 def image_of(line: str, images: Mapping[str, str]) -> str:
@@ -289,7 +291,9 @@ def started(
         for line, name in names.items()
     ]
     os.mkdir(root, 0o755)
-    params = filled(INFRA.options, {"root_dir": root, "networks": [{"name": prefix}], "services": items})
+    params = filled(
+        INFRA.options, {"root_dir": root, "networks": [{"name": prefix}], "services": items, "wait_timeout": WAIT}
+    )
     try:
         walk(INFRA_ROOM, INFRA_ROOM.parse(params), False, Walk())
         yield {line: Server(line, name, root, modules) for line, name in names.items()}

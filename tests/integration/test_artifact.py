@@ -16,7 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.flatrun.infra.tests.integration.conftest import CACHE, ROOT, free_ports
+from ansible_collections.flatrun.infra.tests.integration.conftest import CACHE, ROOT
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import WAIT
+from ansible_collections.flatrun.infra.tests.integration.ports import free_ports
 
 OLDEST = "2.16"
 PASSWORD = 'it\'s "installed" \\ %41'
@@ -123,6 +125,7 @@ def test_site_runs_from_where_it_was_installed(
         "nginx_http_port": http,
         "nginx_https_port": https,
         "infrastructure_root_dir": names["root"],
+        "infrastructure_wait_timeout": WAIT,
         "ansible_python_interpreter": sys.executable,
     }
     told = tmp_path / "variables.json"

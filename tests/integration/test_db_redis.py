@@ -30,6 +30,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connec
 from ansible_collections.flatrun.infra.plugins.module_utils.service.arguments import INFRA
 from ansible_collections.flatrun.infra.plugins.module_utils.service.room import ROOM as INFRA_ROOM
 from ansible_collections.flatrun.infra.tests.integration.databases import filled
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import WAIT
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -92,7 +93,8 @@ def server(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
         "config_files": {"tls.conf": TLS_CONF, **mounted},
     }
     os.mkdir(root, 0o755)
-    params = filled(INFRA.options, {"root_dir": root, "networks": [{"name": prefix}], "services": [item]})
+    given = {"root_dir": root, "networks": [{"name": prefix}], "services": [item], "wait_timeout": WAIT}
+    params = filled(INFRA.options, given)
     try:
         walk(INFRA_ROOM, INFRA_ROOM.parse(params), False, Walk())
         yield {"container": item["container"], "root_dir": root, "files": str(files)}
@@ -138,7 +140,7 @@ def may(client: redis.Redis, *words: str) -> bool | None:
 
 def patiently(look: Callable[[], object]) -> None:
     """Until the server is there."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + WAIT
     while True:
         try:
             look()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import WAIT
 from ansible_collections.flatrun.infra.tests.integration.wordpress import Browser, WordPress
 
 HERE = "tests/integration"
@@ -63,7 +64,7 @@ def everything(host) -> tuple[set[str], ...]:
 
 
 def wait_for(blog: WordPress, post: int) -> None:
-    until, found = time.monotonic() + 90, ""
+    until, found = time.monotonic() + WAIT, ""
     while TEXT not in found:
         assert time.monotonic() < until, found[-1000:]
         try:

@@ -6,17 +6,23 @@ import importlib.util
 import json
 import os
 import secrets
-import socket
 import stat
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.flatrun.infra.tests.integration.faults.modules import PATIENCE, ROOT, Result, Run, start
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import (
+    PATIENCE,
+    ROOT,
+    WAIT,
+    Result,
+    Run,
+    start,
+)
+from ansible_collections.flatrun.infra.tests.integration.ports import free_port
 
 SOCKET = "/var/run/docker.sock"
 PASSWORD = "Ca'nary\"\\ä%_ 1"
@@ -48,19 +54,12 @@ def inspect(name: str) -> dict[str, Any]:
     return dict(json.loads(text)[0]) if text.startswith("[\n    {") else {}
 
 
-def until(what: Callable[[], Any], seconds: float = 60) -> None:
+def until(what: Callable[[], Any], seconds: float = WAIT) -> None:
     """Wait for it to come true; fails where it doesn't in this time."""
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, "it did not come about in time"
         time.sleep(0.2)
-
-
-def free_port() -> int:
-    with ExitStack() as held:
-        one = held.enter_context(socket.socket())
-        one.bind(("", 0))
-        return int(one.getsockname()[1])
 
 
 @dataclass
@@ -124,7 +123,7 @@ class Lab:
         self, *services: Mapping[str, Any], check: bool = False, under: Sequence[str] = (), **options: Any
     ) -> Run:
         """Begin a run; ``under`` is what it is run by."""
-        given = {"root_dir": self.root, "services": list(services), "wait_timeout": 90, **options}
+        given = {"root_dir": self.root, "services": list(services), "wait_timeout": WAIT, **options}
         given.update(_ansible_check_mode=check, _ansible_diff=True)
         return start("flatrun_infra", given, self.modules, under)
 
@@ -192,7 +191,7 @@ class Lab:
         """The status that nginx answers with on its published port; 0 where it closes, as it does for unknown hosts."""
         import http.client
 
-        connection = http.client.HTTPConnection("127.0.0.1", self.ports["nginx"], timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports["nginx"], timeout=60)
         try:
             connection.request("GET", path)
             return connection.getresponse().status

@@ -25,8 +25,10 @@ from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[3]
 PYTHON = str(Path(os.environ.get("FLATRUN_TEST_PYTHON", "/usr/bin/python3")).absolute())
-# Longer than anything here takes on a busy machine; what hangs is a failure.
-PATIENCE = 200.0
+# What a server gets for its start, since many have their first one together on a busy machine. It ends with the answer.
+WAIT = 300
+# Longer than anything here takes: a run may wait for a server, for the lock, and for a server again.
+PATIENCE = 3.0 * WAIT
 
 
 def start(name: str, given: Mapping[str, Any], path: Path, under: Sequence[str] = ()) -> Run:
