@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.flatrun.infra.tests.integration.faults.lab import PASSWORD, Lab, docker, free_port
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import PASSWORD, Lab, docker
+from ansible_collections.flatrun.infra.tests.integration.ports import free_port
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -317,13 +318,15 @@ def test_two_runs_at_once_on_different_objects(lab: Lab) -> None:
 
 def test_who_holds_the_lock_is_named(lab: Lab) -> None:
     """The loser waits no longer than it was told to."""
-    slow = lab.item("redis", container=lab.name("slow"), command=["sleep", "60"])
-    first = lab.start(slow, wait_timeout=12)
+    # Ready only when it is told to be, so that the lock is sure to be held.
+    waits = "until [ -e /data/go ]; do sleep 0.2; done; exec redis-server /usr/local/etc/redis/main"
+    first = lab.start(lab.item("redis", container=lab.name("slow"), command=["sh", "-c", waits]))
     while not docker("ps", "--quiet", "--filter", f"name=^{lab.name('slow')}$"):
         assert not first.ended(0)
     second = lab.run(lab.item("redis", memory="72m"), wait_timeout=2)
     second.refused("another run is at work on it", f"process {first.pid}", lab.root)
     assert not second.changed
-    first.finish().refused("does not answer within 12 s")
+    (lab.folder("slow") / "data" / "go").touch()
+    first.finish().good()
     lab.drop("slow")
     lab.settle(lab.item("redis"))

@@ -141,8 +141,8 @@ def test_a_successor_that_never_answers(lab: Lab) -> None:
     """The former container has its name and its address again, and the last lines of the other are told."""
     before = inspect(lab.name("redis"))
     command = ["sh", "-c", "for n in $(seq 30); do echo line-$n; done; exec sleep 900"]
-    ended = lab.run(lab.item("redis", command=command), wait_timeout=4)
-    ended.refused("does not answer within 4 s", "the former container serves again", "line-11", "line-30")
+    ended = lab.run(lab.item("redis", command=command), wait_timeout=10)
+    ended.refused("does not answer within 10 s", "the former container serves again", "line-11", "line-30")
     assert "line-10 " not in ended.message, "more than the last 20 lines"
     after = inspect(lab.name("redis"))
     assert (after["Id"], after["Name"], after["State"]["Status"]) == (before["Id"], before["Name"], "running")
