@@ -6,9 +6,11 @@ import importlib
 from contextlib import suppress
 from pathlib import Path
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("house", deadline=None, derandomize=True, database=None)
+settings.register_profile(
+    "house", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("house")
 
 # The checkout under its installed name, as `make venv` has it: a fresh clone can be tested at once.

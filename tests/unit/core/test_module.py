@@ -24,7 +24,7 @@ def run(**given: Any) -> tuple[int, dict[str, Any], str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     lines = [line for line in ended.stdout.splitlines() if line.startswith("{")]
     assert lines, ended.stderr
