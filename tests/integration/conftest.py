@@ -32,6 +32,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 COLLECTIONS = ROOT / ".cache" / "collections"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "flatrun-infra"
+# What every playbook is told, since engines and servers start together on a busy machine.
+PATIENT = {"infrastructure_wait_timeout": WAIT, "host_engine_timeout": WAIT}
 # The last lines are where a play says what failed.
 SHOWN = 120
 HOSTS = ("local", "ssh")
@@ -219,7 +221,7 @@ def play(tmp_path: Path) -> Callable[..., Play]:
 
     def run(host: Host, playbook: str, *options: str, fails: bool = False, **variables: object) -> Play:
         told = tmp_path / "variables.json"
-        told.write_text(json.dumps({"infrastructure_wait_timeout": WAIT, **variables}))
+        told.write_text(json.dumps({**PATIENT, **variables}))
         command = [
             str(Path(sys.executable).with_name("ansible-playbook")),
             *(playbook, f"--inventory={host.inventory}", f"--extra-vars=@{told}", *options),
