@@ -119,7 +119,7 @@ def answering(service: Service, found: Found, container: Container) -> None:
     """It runs as asked, was waited for, and still does not answer: nothing that is known here would help."""
     if found.answers or found.login or not found.words:
         return
-    state = "restarts again and again" if container.status == "restarting" else "runs, but does not answer"
+    state = "restarts again and again" if container.looping else "runs, but does not answer"
     raise Refused(
         f"{service.container} {state}{_out_of_memory(container)}: {found.words}. {_last_lines(found)}",
         "container",
@@ -131,7 +131,8 @@ def started(service: Service, found: Found, seconds: int) -> None:
     """It was started a moment ago, and can't be left as it is."""
     if found.answers or found.login:
         return
-    gone = found.container is None or not found.container.running
+    # In a loop it may just be up again.
+    gone = found.container is None or not found.container.running or found.container.looping
     how = "it ends as soon as it has started" if gone else f"it does not answer within {seconds} s"
     raise Refused(
         f"{how}{_out_of_memory(found.container)} ({found.words}). {_last_lines(found)}",

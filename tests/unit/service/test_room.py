@@ -1,4 +1,4 @@
-"""How long a run waits for a server that runs and lets nobody in."""
+"""How long a run waits for a server that runs and lets nobody in, and what it says of one that ends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.flatrun.infra.plugins.module_utils.service import apply, room
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.service import apply, guards, room
 from ansible_collections.flatrun.infra.plugins.module_utils.service.apply import Hand
 from ansible_collections.flatrun.infra.plugins.module_utils.service.room import Host
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import parse
@@ -78,6 +79,15 @@ def test_the_same_start_is_waited_for_once(clock: Clock, monkeypatch: pytest.Mon
     monkeypatch.setattr(Silent, "found", replace(SILENT, container=begun_anew))
     host.observe()
     assert clock.now == 1380
+
+
+@pytest.mark.parametrize(("status", "restarts"), [("restarting", 1), ("exited", 0), ("running", 3)])
+def test_who_ends_again_and_again_was_not_too_slow(status: str, restarts: int) -> None:
+    """Also where it is just up again when it is looked at."""
+    service = parse(asked({"type": "redis"})).services[0]
+    found = Found(container=Container("db", status, "image", "id", restarts=restarts), words="refused")
+    with pytest.raises(Refused, match="ends as soon as it has started"):
+        guards.started(service, found, 120)
 
 
 @pytest.mark.parametrize(("wait_timeout", "waited"), [(4, 60), (90, 90)])
