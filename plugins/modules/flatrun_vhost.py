@@ -144,7 +144,7 @@ options:
             version_added: 0.1.0
           keep_path:
             description:
-              - Whether the path and the query that were asked for are appended.
+              - Whether the path and the query that were asked for are appended. If they are, C(to) has no query.
             type: bool
             default: true
             version_added: 0.1.0
@@ -373,7 +373,7 @@ options:
                 version_added: 0.1.0
               keep_path:
                 description:
-                  - Whether the path and the query that were asked for are appended.
+                  - Whether the path and the query that were asked for are appended. If they are, C(to) has no query.
                 type: bool
                 default: true
                 version_added: 0.1.0

@@ -37,7 +37,7 @@ def test_sslyze_agrees_with_the_policy(site: Site, policy: str) -> None:
     site.settle(vhost(policy=policy))
     command = [str(Path(sys.executable).with_name("sslyze")), f"--mozilla_config={policy}", "--sni", HOST]
     said = subprocess.run(
-        [*command, f"127.0.0.1:{site.tls_port}"], capture_output=True, text=True, check=False, timeout=120
+        [*command, f"127.0.0.1:{site.tls_port}"], capture_output=True, text=True, check=False, timeout=600
     ).stdout
     verdict = said.partition("COMPLIANCE AGAINST TLS CONFIGURATION")[2]
     objections = {line.split("*")[1].split(":")[0].strip() for line in verdict.splitlines() if line.strip()[:1] == "*"}

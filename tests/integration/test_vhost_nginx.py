@@ -23,11 +23,12 @@ from ansible_collections.flatrun.infra.tests.integration.faults import modules, 
 from ansible_collections.flatrun.infra.tests.integration.faults.lab import (
     Lab,
     docker,
-    free_port,
     inspect,
     module_path,
+    until,
 )
 from ansible_collections.flatrun.infra.tests.integration.faults.modules import PYTHON, ROOT, Result
+from ansible_collections.flatrun.infra.tests.integration.ports import free_port
 
 LINES = {"1.30": "flatrun/nginx:local", "1.26": "flatrun/nginx:1.26-local", "1.22": "flatrun/nginx:1.22-local"}
 BACKEND = Path(__file__).parent / "targets" / "vhost" / "files" / "backend.py"
@@ -86,7 +87,7 @@ class Site:
 
     def ask(self, host: str, path: str = "/", method: str = "GET", body: str = "", **headers: str) -> Answer:
         """One request on a connection of its own; status 0 where nginx closes it without a word."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             sent = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body or None, {"Host": host, **sent})
@@ -98,8 +99,8 @@ class Site:
             connection.close()
 
     def until(self, host: str, status: int, word: str = "") -> Answer:
-        found = Answer(-1, {}, "")
-        for _try in range(60):
+        found, end = Answer(-1, {}, ""), time.monotonic() + modules.WAIT
+        while time.monotonic() < end:
             # While the container starts, the engine's own proxy resets what it can't hand on.
             with suppress(ConnectionError, TimeoutError):
                 found = self.ask(host)
@@ -134,6 +135,12 @@ def backend(lab: Lab, name: str, says: str = "", network: str = "") -> str:
         "8000",
     )
     return full
+
+
+def listens(address: str, port: int) -> bool:
+    with suppress(OSError), socket.create_connection((address, port), 5):
+        return True
+    return False
 
 
 def certificate(lab: Lab, name: str, *names: str, days: int = 60) -> Path:
@@ -205,6 +212,8 @@ def test_a_pool_spreads_by_weight_leaves_out_who_fails_and_takes_it_back(site: S
     lab = site.lab
     one, two = backend(lab, "one"), backend(lab, "two")
     addresses = [next(iter(inspect(name)["NetworkSettings"]["Networks"].values()))["IPAddress"] for name in (one, two)]
+    # Who doesn't listen yet would be left out for a while, and the other one be given more than its weight.
+    until(lambda: all(listens(address, 8000) for address in addresses))
     servers = [{"address": f"{address}:8000", "fail_timeout": "3s"} for address in addresses]
     servers[0]["weight"] = 3
     vhost = {"name": "pool.example.com", "upstream": {"servers": servers}}
@@ -271,7 +280,7 @@ def secure(site: Site, host: str, path: str, **headers: str) -> tuple[int, dict[
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with (
-        socket.create_connection(("127.0.0.1", site.tls_port), 10) as plain,
+        socket.create_connection(("127.0.0.1", site.tls_port), 60) as plain,
         context.wrap_socket(plain, server_hostname=host) as wrapped,
     ):
         lines = [f"GET {path} HTTP/1.1", f"Host: {host}", "Connection: close"]
@@ -406,7 +415,7 @@ def test_a_reload_that_does_nothing_is_no_success(newest: Site) -> None:
         taken.write_text("server { listen 8999; }")
         newest.run(changed).refused("after its reload", "bind() to 0.0.0.0:8999 failed")
         assert newest.current() == before
-        assert newest.ask("r.example.com").headers["location"] == "https://one.example.com/"
+        assert newest.until("r.example.com", 301).headers["location"] == "https://one.example.com/"
     finally:
         held.kill()
         held.communicate()

@@ -15,7 +15,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -32,7 +31,13 @@ from aioquic.h3.connection import H3_ALPN, H3Connection
 from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.events import QuicEvent
-from ansible_collections.flatrun.infra.tests.integration.faults.lab import Lab, docker, inspect, module_path
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import (
+    Lab,
+    docker,
+    inspect,
+    module_path,
+    until,
+)
 from ansible_collections.flatrun.infra.tests.integration.test_vhost_nginx import (
     Answer,
     Site,
@@ -264,7 +269,7 @@ def vhosts(gateway: str) -> list[dict[str, Any]]:
             "upstream": one,
             "buffering": False,
             "body_size": 0,
-            "locations": [{"path": "/slow/short", "timeouts": {"read": "1s"}}, {"path": "/small", "body_size": "1k"}],
+            "locations": [{"path": "/slow/short", "timeouts": {"read": "3s"}}, {"path": "/small", "body_size": "1k"}],
         },
         {
             "name": "headers.test",
@@ -495,7 +500,7 @@ class Http3(QuicConnectionProtocol):
         stream = self._quic.get_next_available_stream_id()
         self.http.send_headers(stream, [(name.encode(), value.encode()) for name, value in words.items()], True)
         self.transmit()
-        await asyncio.wait_for(self.ended.wait(), 30)
+        await asyncio.wait_for(self.ended.wait(), 120)
         return Answer(int(self.headers[":status"]), self.headers, self.body.decode())
 
 
@@ -514,7 +519,7 @@ def test_http_3(site: Wire) -> None:
     assert found.told["headers"]["x-forwarded-proto"] == "https"
     assert 'h3=":443"' in found.headers["alt-svc"]
     with pytest.raises(ConnectionError):
-        asyncio.run(asyncio.wait_for(ask("unknown.example.com"), 30))
+        asyncio.run(asyncio.wait_for(ask("unknown.example.com"), 120))
 
 
 def test_challenges_are_answered_for_every_name(site: Wire) -> None:
@@ -628,7 +633,7 @@ def test_raw_text(site: Wire) -> None:
 
 
 def test_compression(site: Wire) -> None:
-    line = http.client.HTTPConnection("127.0.0.1", site.port, timeout=15)
+    line = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
     line.request("GET", "/", headers={"Host": "gzip.test", "Accept-Encoding": "gzip"})
     found = line.getresponse()
     assert (found.getheader("Content-Encoding"), found.getheader("Vary")) == ("gzip", "Accept-Encoding")
@@ -653,12 +658,13 @@ def test_the_log(site: Wire) -> None:
     for host in ("json.test", "quiet.test", "trusts.test"):
         site.ask(host, f"/{word}?a=%22", User_Agent='an "agent"\\', X_Forwarded_For="1.2.3.4")
     found: list[dict[str, Any]] = []
-    for _try in range(40):
+
+    def are_written() -> bool:
         # Each worker writes its lines when it likes.
-        found = sorted((line for line in site.log() if word in line["uri"]), key=lambda line: line["host"])
-        if len(found) == 2:
-            break
-        time.sleep(0.5)
+        found[:] = sorted((line for line in site.log() if word in line["uri"]), key=lambda line: line["host"])
+        return len(found) == 2
+
+    until(are_written)
     assert [line["host"] for line in found] == ["json.test", "trusts.test"]
     assert [line["client"] for line in found] == [site.gateway, "1.2.3.4"]
     assert (found[0]["status"], found[0]["agent"], found[0]["method"]) == (200, 'an "agent"\\', "GET")
@@ -709,7 +715,7 @@ def test_ipv6(site: Wire) -> None:
     )
     site.until("six.test", 200, "six-app")
     site.until("named.test", 200, "six-app")
-    line = http.client.HTTPConnection(networks[site.name]["GlobalIPv6Address"], 80, timeout=15)
+    line = http.client.HTTPConnection(networks[site.name]["GlobalIPv6Address"], 80, timeout=60)
     line.request("GET", "/", headers={"Host": "six.test"})
     told = json.loads(line.getresponse().read())
     line.close()

@@ -17,7 +17,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import 
 
 _CODES = (301, 302, 303, 307, 308)
 _TARGET = re.compile(
-    r"(?:(?P<scheme>https?://)(?P<host>\[[^\]]*\]|[^/?#:\[\]]+)(?P<port>:[0-9]{1,5})?)?"
+    r"(?:(?P<scheme>https?://)(?P<host>\[[^\]]*\]|[^/?#:\[\]]+)(?::(?P<port>[0-9]+))?)?"
     r"(?P<rest>(?:[/?#][^\s\"'\\$;{}]{0,500})?)"
 )
 
@@ -69,7 +69,8 @@ def _target(given: str) -> str:
         raise InvalidParameter(
             f"{given!r} is not an address", "redirect.to", "Write it like https://www.example.com or /new/."
         )
-    return (found["scheme"] or "") + host + (found["port"] or "") + found["rest"]
+    port = f":{names.port(found['port'], 'redirect.to')}" if found["port"] else ""
+    return (found["scheme"] or "") + host + port + found["rest"]
 
 
 def _host(given: str) -> str:

@@ -125,6 +125,7 @@ def test_refusals_name_the_option() -> None:
         ("https://.example", ""),
         ("https://a b.example", ""),
         ("https://a.example:x", ""),
+        ("https://a.example:65536", ""),
         ("https://", ""),
         ("?x=1", ""),
         ("ftp://a.example", ""),
