@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server, started, steps
 from ansible_collections.flatrun.infra.tests.integration.faults import modules
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import until
 
 pytestmark = GROUP
 
@@ -26,9 +27,9 @@ def test_one_that_accepts_and_never_speaks(engine: str, servers: dict[str, Serve
         at = {"engine": engine, "login_host": "127.0.0.1", "login_port": port, "connect_timeout": 2}
         login = {"login_user": "x", "login_password": "of x"}
         begun = time.monotonic()
-        ended = modules.start("flatrun_db", {**at, **login}, servers[engine].modules).finish(60)
+        ended = modules.start("flatrun_db", {**at, **login}, servers[engine].modules).finish()
     ended.refused(f"127.0.0.1:{port}")
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 50
 
 
 def test_a_query_that_sleeps_past_its_time(server: Server) -> None:
@@ -36,13 +37,14 @@ def test_a_query_that_sleeps_past_its_time(server: Server) -> None:
     for read_only in (True, False):
         begun = time.monotonic()
         query(server, sleeping, timeout=1, read_only=read_only).refused("did not end within 1 s", "timeout")
-        assert time.monotonic() - begun < 30
+        assert time.monotonic() - begun < 50
     going = (
         "pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%%'"
         if server.is_postgresql
         else ("information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SLEEP%%'")
     )
-    assert server.ask(f"SELECT COUNT(*) FROM {going}") == [(0,)]
+    # The server is told to end it, and does so in its own time.
+    until(lambda: server.ask(f"SELECT COUNT(*) FROM {going}") == [(0,)])
 
 
 def test_a_query_that_returns_a_million_rows_and_every_kind_of_value(server: Server) -> None:
@@ -64,9 +66,9 @@ def test_a_query_that_returns_a_million_rows_and_every_kind_of_value(server: Ser
 def otherwise(server: Server) -> Iterator[None]:
     """Settings by which SQL reads differently."""
     if server.is_postgresql:
-        server.say("ALTER SYSTEM SET standard_conforming_strings = off", "SELECT pg_reload_conf()")
+        server.configure("ALTER SYSTEM SET standard_conforming_strings = off")
         yield
-        server.say("ALTER SYSTEM RESET standard_conforming_strings", "SELECT pg_reload_conf()")
+        server.configure("ALTER SYSTEM RESET standard_conforming_strings")
         return
     ((before,),) = server.ask("SELECT @@GLOBAL.sql_mode")
     server.say("SET GLOBAL sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH'")
