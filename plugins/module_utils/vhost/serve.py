@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Collection
 from contextlib import AbstractContextManager, suppress
+from datetime import datetime
 from typing import Protocol
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
@@ -22,6 +23,8 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import S
 # How long a reload may take, and what each vhost adds to it.
 _PATIENCE = 30.0
 _PATIENCE_EACH = 0.01
+# And one by which a former release is taken back: nginx tries for 2.5 s to have a port that it can't have.
+_PATIENCE_BACK = 10.0
 _PAUSE = 0.05
 # A busy log is long, so it isn't read at each look.
 _LOG_PAUSE = 1.0
@@ -86,12 +89,19 @@ class Nginx:
         self.releases.prune(self.keep)
 
     def _take_back(self, former: str) -> None:
+        """Until it is over, so that what nginx still says of the other release is never taken for a later one's."""
+        workers = self._workers()
         if former:
             self.releases.switch(former)
         else:
             self.releases.leave()
-        with suppress(NotRunning):
+        try:
             self.manner.tell(self._master())
+        except NotRunning:
+            return
+        until = time.monotonic() + _PATIENCE_BACK
+        while not self._is_through(former, workers) and time.monotonic() < until:
+            time.sleep(_PAUSE)
 
     def again(self, release: str) -> None:
         """Serve what is on disk already, and isn't served."""
@@ -107,20 +117,18 @@ class Nginx:
         The proof is that it answers with the release, and that none of the workers there were before listens any more:
         for a moment after a reload both generations take connections.
         """
-        since = int(time.time())
-        master = self._master()
-        former = processes.listening(master) if master else frozenset()
-        self.manner.tell(master)
+        begun, workers = time.time(), self._workers()
+        self.manner.tell(self._master())
         now = time.monotonic()
         until, read_log_at = now + _PATIENCE + _PATIENCE_EACH * self.releases.size(release), now + _LOG_PAUSE
         complaint = ""
         while True:
-            served = self.manner.served()
-            if served == release and not (former and former & processes.listening(master)):
+            if self._is_through(release, workers):
                 return
             if time.monotonic() >= read_log_at:
-                complaint, read_log_at = self._complaint(since), time.monotonic() + _LOG_PAUSE
+                complaint, read_log_at = self._complaint(begun), time.monotonic() + _LOG_PAUSE
             if complaint or time.monotonic() >= until:
+                served = self.manner.served()
                 raise Refused(
                     f"nginx serves {f'release {served}' if served else 'nothing'} after its reload: "
                     f"{complaint or 'it does not say why'}",
@@ -128,6 +136,13 @@ class Nginx:
                     "The former release serves on.",
                 )
             time.sleep(_PAUSE)
+
+    def _is_through(self, release: str, former: frozenset[int]) -> bool:
+        return self.manner.served() == release and not (former and former & self._workers())
+
+    def _workers(self) -> frozenset[int]:
+        master = self._master()
+        return processes.listening(master) if master else frozenset()
 
     def _master(self) -> int:
         raw = self.engine.find("inspect_container", self.container) or {"State": {}}
@@ -177,11 +192,19 @@ class Nginx:
         finally:
             self.engine.find("remove_container", made["Id"], force=True, v=True)
 
-    def _complaint(self, since: int) -> str:
-        """What the master wrote when it did not take a configuration."""
-        raw = self.engine.find("logs", self.container, since=since, stdout=False, stderr=True) or b""
-        lines = raw.decode("utf-8", "replace").splitlines()
-        return next((line.split("[emerg]", 1)[1].strip() for line in lines if "[emerg]" in line), "")
+    def _complaint(self, begun: float) -> str:
+        """What the master wrote since then, when it did not take a configuration."""
+        # The engine is asked by whole seconds, and a reload that failed may have been in the same one.
+        more = {"since": int(begun), "timestamps": True, "stdout": False, "stderr": True}
+        raw = self.engine.find("logs", self.container, **more) or b""
+        lines = [line.partition(" ") for line in raw.decode("utf-8", "replace").splitlines() if "[emerg]" in line]
+        return next((said.split("[emerg]", 1)[1].strip() for stamp, _, said in lines if _moment(stamp) >= begun), "")
+
+
+def _moment(stamp: str) -> float:
+    """The engine's RFC 3339 time, with nanoseconds, as seconds since the epoch."""
+    whole, fraction, zone = stamp[:19], stamp[19:29], stamp[29:].replace("Z", "+0000")
+    return datetime.strptime(whole + zone, "%Y-%m-%dT%H:%M:%S%z").timestamp() + float(fraction)
 
 
 def _emergency(said: str) -> str:
