@@ -11,7 +11,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 
@@ -80,6 +80,15 @@ def require_trusted(path: str) -> None:
                 part,
                 "Make it root's alone (chown root, chmod o-w), or choose another root_dir.",
             )
+
+
+def refusal(require: Callable[[str], None], path: str) -> Refused | None:
+    """What is wrong with a path, for whoever refuses it later if anything is to be done there."""
+    try:
+        require(path)
+    except Refused as error:
+        return error
+    return None
 
 
 def make_folder(path: str, mode: int = 0o755) -> None:

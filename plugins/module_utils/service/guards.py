@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType, image_series
+from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import data_path, data_place
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Service
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import DENIED, Container, Found
 
@@ -61,6 +62,16 @@ def severed(service: Service, container: Container) -> None:
             f"the network {network} of {service.container} is gone",
             "container",
             "Create it, or run the play that creates the container.",
+        )
+
+
+def data_is_mounted(service: Service, kind: ServiceType, mounted: Mapping[str, str]) -> None:
+    """What is written beside the mounts is gone with the container."""
+    if kind.data and not data_place(service, kind, mounted)[0]:
+        raise Refused(
+            f"{data_path(service, kind)} is outside of every mount, so the data would be gone with the container",
+            "env.PGDATA",
+            f"Name a folder below {kind.data}, or mount a volume there.",
         )
 
 
@@ -167,7 +178,14 @@ def entrance(service: Service, kind: ServiceType, found: Found) -> None:
 
 def adoption(service: Service, found: Found, container: Container) -> None:
     """A server is taken over only while it can be entered: afterwards it would be too late to find that it can't."""
-    secret = service.type.secret if service.type else ""
+    kind = service.type
+    if kind and "PGDATA" in kind.env and not found.adopting and container.pgdata not in ("", data_path(service, kind)):
+        raise Refused(
+            f"{service.container} has its data in {container.pgdata}",
+            "env.PGDATA",
+            f"Give PGDATA: {container.pgdata} to keep it.",
+        )
+    secret = kind.secret if kind else ""
     if secret and not found.adopting and (not container.running or found.login in ("", DENIED)):
         raise Refused(
             f"{service.container} is to be taken over, and can't be entered ({found.words or container.status})",

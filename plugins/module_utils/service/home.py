@@ -93,12 +93,15 @@ class Home:
         own = {name if name in catalog.CATALOG["nginx"].files else f"http/{name}": text for name, text in texts.items()}
         return self.releases.stage({**own, **vhosts})
 
-    def data(self, origin: str) -> Data:
-        """The data at its folder on the host; a link is not followed, so what it leads to is never taken for data."""
-        there = os.path.isdir(origin) and not os.path.islink(origin)
-        held = formats.visible(files.names(origin)) if there else []
-        engine, series = formats.detect(origin, held) if held else ("", "")
-        return Data(origin, there, not held, engine, series)
+    def data(self, origin: str, inside: str = "") -> Data:
+        """The data in a mount's folder on the host, or ``inside`` of that.
+
+        A link is not followed, so what it leads to is never taken for data.
+        """
+        folder = f"{origin}/{inside}" if inside else origin
+        held = formats.visible(files.names(folder)) if _is_folder(folder) else []
+        engine, series = formats.detect(folder, held) if held else ("", "")
+        return Data(origin, _is_folder(origin), not held, engine, series)
 
     def put_aside(self, origin: str) -> str:
         """Move data out of the way without losing any; returns its new place."""
@@ -107,3 +110,7 @@ class Home:
             number += 1
         files.rename(origin, f"{origin}.incomplete-{number}")
         return f"{origin}.incomplete-{number}"
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)

@@ -11,9 +11,8 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Callable
+from typing import Any
 
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files, ports
 from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, readiness, state, steps
@@ -113,9 +112,9 @@ class Observer:
         adopted = dict(
             record.get("mounts") or (_adoptable(kind, container) if container and not container.ours else {})
         )
-        data = self.home.data(self.data_folder(replace(found, adopted_mounts=adopted))) if kind.data else None
+        data = self.home.data(*self._data_place(replace(found, adopted_mounts=adopted))) if kind.data else None
         paths = (*self._folders(kind), *([data.origin] if data else []))
-        obstacles = (refusal(files.require_own, path) for path in paths)
+        obstacles = (files.refusal(files.require_own, path) for path in paths)
         found = replace(found, obstacle=next(filter(None, obstacles), None))
         found = replace(found, data=data, adopting=bool(record.get("adopting")), adopted_mounts=adopted)
         return self._with_secrets(self._configured(found, kind), kind, record)
@@ -159,9 +158,14 @@ class Observer:
 
     def data_folder(self, found: Found) -> str:
         """Where the data lies on the host; of a new volume that is known once a container was made with it."""
+        return self._data_place(found)[0]
+
+    def _data_place(self, found: Found) -> tuple[str, str]:
         if not self.kind or not self.kind.data:
-            return ""
-        return self._origin(wanted.mounts(self.service, self.kind, self.layout, found.adopted_mounts)[self.kind.data])
+            return "", ""
+        mounts = wanted.mounts(self.service, self.kind, self.layout, found.adopted_mounts)
+        target, inside = wanted.data_place(self.service, self.kind, mounts)
+        return self._origin(mounts[target or self.kind.data]), inside
 
     def candidates(self, found: Found) -> list[readiness.Candidate]:
         """The passwords that may be the right one, the wanted one first, each once."""
@@ -228,15 +232,6 @@ class Observer:
             time.sleep(_PAUSE)
 
 
-def refusal(require: Callable[[str], None], path: str) -> FlatrunError | None:
-    """What is wrong with a path, for the plan to refuse if anything is to be done there."""
-    try:
-        require(path)
-    except FlatrunError as error:
-        return error
-    return None
-
-
 def _container(raw: Mapping[str, Any], known: Mapping[str, str]) -> Container:
     labels, host, now = raw["Config"].get("Labels") or {}, raw["HostConfig"], raw["State"]
     settings = json.loads(labels.get(f"{LABEL}settings", "{}"))
@@ -251,6 +246,7 @@ def _container(raw: Mapping[str, Any], known: Mapping[str, str]) -> Container:
         severed=frozenset(name for name, each in attached.items() if known and _is_severed(name, each, known)),
         settings=settings,
         root_dir=labels.get(f"{LABEL}root_dir", ""),
+        pgdata=_environment(raw["Config"]).get("PGDATA", "").rstrip("/"),
         type=labels.get(f"{LABEL}type", ""),
         memory=host.get("Memory") or 0,
         cpus=(host.get("NanoCpus") or 0) / 10**9,

@@ -22,7 +22,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service import steps
 from ansible_collections.flatrun.infra.plugins.module_utils.service.apply import Hand
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.external import externals
-from ansible_collections.flatrun.infra.plugins.module_utils.service.observe import Observer, refusal
+from ansible_collections.flatrun.infra.plugins.module_utils.service.observe import Observer
 from ansible_collections.flatrun.infra.plugins.module_utils.service.prepare import prepare
 from ansible_collections.flatrun.infra.plugins.module_utils.service.sizes import fit
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import (
@@ -62,7 +62,7 @@ class Host:
             self.engine.memory,
             self.engine.cpus,
             bearers,
-            refusal(files.require_trusted, self.spec.root_dir),
+            files.refusal(files.require_trusted, self.spec.root_dir),
         )
         return self.seen
 

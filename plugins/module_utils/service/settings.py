@@ -61,6 +61,19 @@ def mounts(service: Service, kind: ServiceType, layout: Layout, kept: Mapping[st
     return wanted
 
 
+def data_path(service: Service, kind: ServiceType) -> str:
+    """Where the server has its data in the container; PostgreSQL's variable may name a folder below the mount."""
+    chosen = dict(service.env).get("PGDATA", "") if "PGDATA" in kind.env else ""
+    return chosen.rstrip("/") or kind.data
+
+
+def data_place(service: Service, kind: ServiceType, mounted: Mapping[str, str]) -> tuple[str, str]:
+    """The mount that holds the data, and the folder in it; both are empty where none does."""
+    path = data_path(service, kind)
+    target = max((each for each in mounted if f"{path}/".startswith(f"{each}/")), key=len, default="")
+    return target, path[len(target) :].strip("/") if target else ""
+
+
 def settings(service: Service, kind: ServiceType, layout: Layout, kept: Mapping[str, str]) -> dict[str, Any]:
     """What the container is created with, as plain data: what differs from its label has drifted.
 

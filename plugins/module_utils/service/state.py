@@ -35,6 +35,8 @@ class Container:
     severed: frozenset[str] = frozenset()
     settings: Mapping[str, Any] = field(default_factory=dict)
     root_dir: str = ""
+    # Where a PostgreSQL has its data in the container, as its environment tells.
+    pgdata: str = ""
     type: str = ""
     # As the engine has them now, for whoever ran "docker update".
     memory: int = 0

@@ -57,6 +57,7 @@ def whole(spec: Infra, service: Service, kind: ServiceType, found: Found, target
     files = config_files(service, kind)
     order = Order(service, found, layout, settings(service, kind, layout, found.adopted_mounts), files)
     guards.folders(found)
+    guards.data_is_mounted(service, kind, order.settings["mounts"])
     guards.data(service, kind, found)
     guards.ports(found)
     guards.image(service, found, spec.pull)

@@ -189,14 +189,15 @@ def test_data_of_another_engine_without_its_container(lab: Lab) -> None:
 
 def test_data_of_another_version(lab: Lab, tmp_path: Path) -> None:
     """A real server of another major would refuse it too, after the old one was stopped."""
-    lab.settle(lab.item("postgresql"))
+    below = {"PGDATA": "/var/lib/postgresql/data/below"}
+    lab.settle(lab.item("postgresql", env=below))
     lab.plant("postgresql")
     (tmp_path / "Dockerfile").write_text(f"FROM {lab.images['postgresql']}\nENV PG_MAJOR=18 PG_VERSION=18.1\n")
     image = f"{lab.prefix}-postgresql:18"
     docker("build", "--quiet", "--tag", image, str(tmp_path))
     try:
         before = lab.untouched()
-        item = lab.item("postgresql", image=image)
+        item = lab.item("postgresql", image=image, env=below)
         both(lab, item, "services[0].image", "postgresql 17", f"{image} is postgresql 18")
         assert lab.untouched() == before
         assert lab.sings("postgresql")

@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.flatrun.infra.plugins.module_utils.service import settings
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.service import guards, settings
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import (
     CATALOG,
     DATABASES,
@@ -20,6 +22,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog impo
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import parse
+from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Container, Found
 from ansible_collections.flatrun.infra.tests.unit.service.cases import asked
 
 ROOT = Path(__file__).parents[3]
@@ -176,3 +179,35 @@ def test_the_order_of_what_has_none_does_not_matter() -> None:
     one = made(type="mysql", env={"A": "1", "B": "2"}, config_files={"a": "x", "b": "y"}, published_ports=["1", "2"])
     other = made(type="mysql", env={"B": "2", "A": "1"}, config_files={"b": "y", "a": "x"}, published_ports=["2", "1"])
     assert one == other
+
+
+@pytest.mark.parametrize(
+    ("item", "place"),
+    [
+        ({"type": "mysql"}, ("/var/lib/mysql", "")),
+        ({"type": "mysql", "env": {"PGDATA": "/elsewhere"}}, ("/var/lib/mysql", "")),
+        ({"type": "postgresql"}, ("/var/lib/postgresql/data", "")),
+        (
+            {"type": "postgresql", "env": {"PGDATA": "/var/lib/postgresql/data/a/b/"}},
+            ("/var/lib/postgresql/data", "a/b"),
+        ),
+        ({"type": "postgresql", "env": {"PGDATA": "/var/lib/postgresql/database"}}, ("", "")),
+        ({"type": "postgresql", "env": {"PGDATA": "/pg/18"}, "volumes": ["pg:/pg"]}, ("/pg", "18")),
+    ],
+)
+def test_where_a_server_has_its_data(item: dict[str, Any], place: tuple[str, str]) -> None:
+    """Beside every mount it would be gone with its container, so that is refused."""
+    service = parse(asked(item)).services[0]
+    assert service.type
+    mounts = settings.mounts(service, service.type, Layout("/srv/flatrun", "shop"), {})
+    assert settings.data_place(service, service.type, mounts) == place
+    with nullcontext() if place[0] else pytest.raises(Refused, match=r"^env\.PGDATA: .* is outside of every mount"):
+        guards.data_is_mounted(service, service.type, mounts)
+
+
+@pytest.mark.parametrize(("given", "is_kept"), [({}, False), ({"PGDATA": "/pg/18"}, True)])
+def test_a_postgresql_is_taken_over_with_its_own_data(given: dict[str, str], is_kept: bool) -> None:
+    service = parse(asked({"type": "postgresql", "env": given, "adopt": True})).services[0]
+    container = Container("shop", "running", "postgres:18", "sha256:1", pgdata="/pg/18")
+    with nullcontext() if is_kept else pytest.raises(Refused, match=r"^env\.PGDATA: .* has its data in /pg/18"):
+        guards.adoption(service, Found(container=container, login="wanted"), container)

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.service.formats import detect, visible
+from ansible_collections.flatrun.infra.plugins.module_utils.service.home import Home
+from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
+from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Data
 
 _UPGRADES = (
     '{"file_format":"1","upgrade_history":[{"date":"2024","version":"8.4.0"},{"date":"2026","version":"9.7.4-2"}]}'
@@ -41,6 +44,16 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "PG_VERSION").symlink_to("elsewhere")
     with pytest.raises(Refused):
         detect(str(tmp_path), ["PG_VERSION"])
+
+
+def test_data_lies_in_the_mount_or_in_a_folder_of_it(tmp_path: Path) -> None:
+    home, top = Home(Layout(str(tmp_path), "svc")), str(tmp_path / "data")
+    assert home.data(top, "pg/data") == Data(top)
+    (tmp_path / "data" / "pg" / "data").mkdir(parents=True)
+    assert home.data(top, "pg/data") == Data(top, there=True)
+    (tmp_path / "data" / "pg" / "data" / "PG_VERSION").write_text("15\n")
+    assert home.data(top, "pg/data") == Data(top, True, False, "postgresql", "15")
+    assert home.data(top) == Data(top, True, False)
 
 
 @pytest.mark.parametrize(
