@@ -58,9 +58,7 @@ def network_name(value: Any, where: str) -> str:
 
 
 def file_name(value: Any, where: str) -> str:
-    return _matching(
-        _FILE, value, where, "a plain file name: letters, digits, '_', '.' and '-', none of them '.' first"
-    )
+    return _matching(_FILE, value, where, "a plain file name: letters, digits, '_', '.' and '-', and no '.' first")
 
 
 def port(value: Any, where: str) -> int:

@@ -20,7 +20,7 @@ SILENT = Found(container=Container("db", "running", "image", "id", "2026-01-01T0
 class Engine:
     """With nothing on it."""
 
-    memory = 2**30
+    memory, cpus = 2**30, 4
 
     def ask(self, _method: str, **_options: Any) -> list[Any]:
         return []
