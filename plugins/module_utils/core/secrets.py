@@ -59,9 +59,8 @@ def parse_secret(value: Any, where: str) -> Secret:
     if isinstance(value, Secret):
         return value
     if not isinstance(value, str):
-        raise InvalidParameter(
-            f"a password must be a string, and this is {kind_of(value)}", where, "Put it into quotes."
-        )
+        what = f"a password must be a string, and this is {kind_of(value)}"
+        raise InvalidParameter(what, where, "Put it into quotes.")
     if not value:
         raise InvalidParameter("an empty password is none", where, "Leave it out to have one generated.")
     if any(forbidden in value for forbidden in "\0\r\n"):

@@ -198,7 +198,8 @@ class Nginx:
         more = {"since": int(begun), "timestamps": True, "stdout": False, "stderr": True}
         raw = self.engine.find("logs", self.container, **more) or b""
         lines = [line.partition(" ") for line in raw.decode("utf-8", "replace").splitlines() if "[emerg]" in line]
-        return next((said.split("[emerg]", 1)[1].strip() for stamp, _, said in lines if _moment(stamp) >= begun), "")
+        words = (said for stamp, _space, said in lines if _moment(stamp) >= begun)
+        return next((each.split("[emerg]", 1)[1].strip() for each in words), "")
 
 
 def _moment(stamp: str) -> float:
