@@ -84,6 +84,7 @@ class Observer:
             place=place,
             signed=files.exists(f"{self.releases.path}/{PLACEHOLDER}"),
             copies=copies.present(self.releases.path),
+            exposed=self.releases.exposed(release),
         )
 
     def _root_of(self, raw: Mapping[str, Any]) -> str:

@@ -57,16 +57,8 @@ def plan(spec: Vhosts, state: State) -> Plan:
     held_back = [
         Action("quarantine", f"vhost {name}", str(error), name, detail=order) for name, error in order.rejected.items()
     ]
-    is_other = (order.texts, order.extras) != (state.files.texts, state.files.extras)
-    if is_other or _unsigned(state, order) or not state.copies.issuperset(order.pairs):
-        back = spec.state == ROLLED_BACK
-        reason = (
-            "the former vhosts are asked for"
-            if back
-            else "its vhosts change"
-            if is_other
-            else "a certificate is missing"
-        )
+    reason = _why_released(spec, state, order)
+    if reason:
         actions.append(Action("release", target, reason, detail=order))
     elif state.running and not state.live:
         served = f"release {state.served}" if state.served else "nothing that tells its release"
@@ -79,6 +71,15 @@ def plan(spec: Vhosts, state: State) -> Plan:
         reason = f"it is {state.found}" if state.found else "it does not exist"
         actions.insert(0, reach(f"container {spec.container}", reason))
     return Plan(tuple(actions), "every vhost is as asked")
+
+
+def _why_released(spec: Vhosts, state: State, order: Order) -> str:
+    """Why there is to be another release; empty if there isn't."""
+    if (order.texts, order.extras) != (state.files.texts, state.files.extras):
+        return "the former vhosts are asked for" if spec.state == ROLLED_BACK else "its vhosts change"
+    if _unsigned(state, order) or not state.copies.issuperset(order.pairs):
+        return "a certificate that it reads is missing"
+    return "others may read its passwords" if state.exposed.intersection(order.extras) else ""
 
 
 def _former(spec: Vhosts, state: State) -> Order:
@@ -190,10 +191,13 @@ def _differences(spec: Vhosts, state: State, order: Order) -> Iterator[Action]:
 def _extras(state: State, order: Order) -> Iterator[Action]:
     for path in sorted({*state.files.extras, *order.extras}):
         old, new = state.files.extras.get(path), order.extras.get(path)
+        name = owner_of(path)
+        if old == new and path in state.exposed:
+            reason = "others may read it"
+            yield Action("protect", f"passwords {path}", reason, name, f"{SECRET} of all", f"{SECRET} of nginx alone")
         if old == new:
             continue
         reason = "it does not exist" if old is None else "it is not needed any more" if new is None else "it differs"
-        name = owner_of(path)
         if path.startswith(AUTH):
             shown = (old and f"{SECRET} former", new and f"{SECRET} new")
             yield Action("protect", f"passwords {path}", reason, name, *shown)

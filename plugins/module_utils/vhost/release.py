@@ -68,6 +68,12 @@ class Releases:
                         found[path] = _read(name, descriptor)
         return found
 
+    def exposed(self, release: str) -> frozenset[str]:
+        """The files of passwords that others than nginx may read."""
+        folder = f"{self.path}/{release}/{AUTH}"
+        names = files.names(folder.rstrip("/")) if release else []
+        return frozenset(AUTH + name for name in names if os.lstat(folder + name).st_mode & 0o077)
+
     def stage(self, content: Mapping[str, str], account: int = -1) -> str:
         """Write a candidate, on disk when this returns; nothing points to it yet.
 
@@ -76,6 +82,8 @@ class Releases:
         """
         former = self.current()
         present = self.read(former) if former else {}
+        for name in self.exposed(former) if account >= 0 else ():
+            del present[name]
         release = f"{self._last() + 1:06d}"
         top = f"{self.path}/{release}"
         for folder in ("", *(f"/{name}" for name in _FOLDERS)):

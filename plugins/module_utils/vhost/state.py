@@ -49,7 +49,7 @@ class State:
 
     ``certificates`` are those of the vhosts that are asked for, by the path of their chain. ``former`` is what an
     earlier release had, where a way back is asked for. ``signed``: there is a placeholder for certificates. ``copies``
-    are the folders with those of them that nginx reads.
+    are the folders with those of them that nginx reads, ``exposed`` the files of passwords that others may read.
     """
 
     status: str = ""
@@ -64,6 +64,7 @@ class State:
     place: Place = OURS
     signed: bool = False
     copies: frozenset[str] = frozenset()
+    exposed: frozenset[str] = frozenset()
     found: str = ""
 
     @property

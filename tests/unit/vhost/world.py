@@ -76,7 +76,7 @@ class Server:
         if any(action.verb == "sign" for action in plan.actions):
             self.state = replace(self.state, signed=True)
         if last.verb == "release":
-            self.state = replace(self.state, copies=self.state.copies | set(last.detail.pairs))
+            self.state = replace(self.state, copies=self.state.copies | set(last.detail.pairs), exposed=frozenset())
             self._die(STAGED)
             self.take(last.detail)
             self._die(SWITCHED)
