@@ -51,7 +51,8 @@ def _named(task: Task, folds_case: bool) -> Iterator[Target]:
         if grant.state != PRESENT or grant.object_type not in ("table", "procedure", "function"):
             continue
         database = grant.database.lower() if folds_case else grant.database
-        for name in grant.objects:
+        for given in grant.objects:
+            name = given.lower() if folds_case and grant.object_type == "table" else given
             whole = Target(grant.object_type, database, name=name)
             yield whole
             for column in {column for _privilege, columns in grant.privileges for column in columns}:

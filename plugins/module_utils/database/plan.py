@@ -65,7 +65,7 @@ def plan(task: Task, state: State) -> Plan:
         *_drops(task, state),
         *plan_users.departures(task, state, dialect),
     ]
-    refuse_missing([*arrivals, *work], state)
+    refuse_missing([*arrivals, *work], state, lambda target: dialect.fold(target, state))
     return Plan((*missing, *arrivals, *joins(task, state, [*arrivals, *work]), *work), REASON)
 
 

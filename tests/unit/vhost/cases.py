@@ -106,7 +106,7 @@ def cases() -> Iterator[Case]:
         for exclusive, quarantine, certificate, foreign in product(
             (False, True) if wide else (False,),
             (False, True) if wide else (False,),
-            CERTIFICATES if touches_c else ("sound",),
+            (CERTIFICATES if place == "live" else USABLE) if touches_c else ("sound",),
             (False, True) if A in entries or THIEF in entries else (False,),
         ):
             on_invalid = "quarantine" if quarantine else "fail"
