@@ -38,6 +38,7 @@ wait
 _ADDRESS = re.compile(r"(?:unix:/[A-Za-z0-9_./-]+|[A-Za-z0-9_.\[\]:-]+:\d+)")
 _AT_ONCE = 64
 _UNTIL = "it is the self-signed placeholder, until the certificate is there"
+_WORSE = "a copy is served, since what is there now won't do: "
 _NEWER = "another one is there, which is served from the next run of flatrun_vhost for this vhost on"
 
 
@@ -95,7 +96,8 @@ def _certificate(summary: Summary, state: State) -> dict[str, Any]:
     problem = _UNTIL if path.endswith(PLACEHOLDER) else objection(found, summary.get("server_names", ()), state.now)
     source = state.certificates.get(summary["source"]["fullchain"]) if summary.get("source") else None
     if source and not problem:
-        problem = source.problem or ("" if source.pair == found.pair else _NEWER)
+        words = "" if source.pair == found.pair else objection(source, summary.get("server_names", ()), state.now)
+        problem = _WORSE + words if words else "" if source.pair == found.pair else _NEWER
     return {
         "fullchain": (summary.get("source") or summary["certificate"])["fullchain"],
         "days_left": None if found.problem else found.days_left(state.now),
