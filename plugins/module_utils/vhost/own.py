@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
-from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
+from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine, address
 from ansible_collections.flatrun.infra.plugins.module_utils.service.served import served_release
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import processes
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.place import OURS
@@ -57,13 +57,10 @@ def tell_by(engine: Engine, container: str, command: Command) -> None:
 
 def asked(raw: Raw, *marker: Any) -> str:
     """The release that a container answers with; ``marker`` is where it tells it, if that isn't the usual place."""
-    if (raw.get("HostConfig") or {}).get("NetworkMode") == "host":
-        address = "127.0.0.1"
-    else:
-        networks = (raw.get("NetworkSettings") or {}).get("Networks") or {}
-        address = next((each["IPAddress"] for _name, each in sorted(networks.items()) if each.get("IPAddress")), "")
+    is_host = (raw.get("HostConfig") or {}).get("NetworkMode") == "host"
+    host = "127.0.0.1" if is_host else address(raw)
     try:
-        found = served_release(address, 3, *marker) if address else ""
+        found = served_release(host, 3, *marker) if host else ""
     except (OSError, http.client.HTTPException):
         return ""
     return found if found.isdigit() else ""

@@ -20,7 +20,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost.render import 
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.shared import parts_of, render_shared
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import ABSENT, FAIL, ROLLED_BACK, Vhost, Vhosts
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import SHARED, Files, State, owner_of
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.summary import shown, summary_of
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.summary import copy_in, shown, summary_of
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import PLACEHOLDER
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.values import Version
 
@@ -119,10 +119,13 @@ def _pairs(spec: Vhosts, state: State, rendered: Mapping[str, Rendered]) -> dict
     """The certificates that copies are to be there of, by the copies' folders."""
     pairs: dict[str, Pair] = {}
     for vhost in spec.vhosts:
-        tls = guards.with_copy(vhost, state).tls if vhost.name in rendered else None
+        tls = vhost.tls
         found = state.certificates.get(tls.certificate) if tls else None
-        if tls and found and found.pair and tls.copy.endswith(f"/{folder_of(tls.name, found.pair)}"):
-            pairs[folder_of(tls.name, found.pair)] = found.pair
+        if not (tls and found and found.pair and vhost.name in rendered):
+            continue
+        folder = folder_of(tls.name, found.pair)
+        if copy_in(rendered[vhost.name].text, tls.source).endswith(f"/{folder}"):
+            pairs[folder] = found.pair
     return pairs
 
 
@@ -199,8 +202,8 @@ def _extras(state: State, order: Order) -> Iterator[Action]:
             continue
         reason = "it does not exist" if old is None else "it is not needed any more" if new is None else "it differs"
         if path.startswith(AUTH):
-            shown = (old and f"{SECRET} former", new and f"{SECRET} new")
-            yield Action("protect", f"passwords {path}", reason, name, *shown)
+            known = (old and f"{SECRET} former", new and f"{SECRET} new")
+            yield Action("protect", f"passwords {path}", reason, name, *known)
         else:
             yield Action("write", f"page {path}", reason, name, old, new)
 
