@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import ssl
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -16,6 +17,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psycopg2
@@ -40,6 +42,9 @@ LINES = tuple(line for line in ("mariadb:10.11", "postgresql:15", "postgresql:18
 GROUP = pytest.mark.xdist_group("databases")
 _MARIADB = "[mysqld]\nlog_bin\nplugin_load_add=auth_ed25519\n"
 _LOGGED = re.compile(r"\[(?P<who>[^\]]*)\] LOG:  statement: (?P<text>.*(?:\n\t.*)*)")
+# The driver's own reads all the system's authorities, each time.
+_UNCHECKED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+_UNCHECKED.check_hostname, _UNCHECKED.verify_mode = False, ssl.CERT_NONE
 Rows = list[tuple[Any, ...]]
 
 
@@ -131,8 +136,9 @@ class Server:
             )
             made.autocommit = True
         else:
+            tls = {"ssl": _UNCHECKED} if self.engine == "mysql" else {"ssl_disabled": True}
             made = pymysql.connect(
-                database=database or None, password=secret.encode(), charset="utf8mb4", autocommit=True, **at
+                database=database or None, password=secret.encode(), charset="utf8mb4", autocommit=True, **tls, **at
             )
         with closing(made):
             yield made
@@ -271,9 +277,16 @@ def build_missing(lines: Sequence[str]) -> None:
 
 @contextmanager
 def started(
-    lines: Sequence[str], images: Mapping[str, str], modules: Path, settings: str = ""
+    lines: Sequence[str],
+    images: Mapping[str, str],
+    modules: Path,
+    settings: str = "",
+    files: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[dict[str, Server]]:
-    """A server of each line, all of them started at once; ``settings`` are MariaDB's beside the usual ones."""
+    """A server of each line, all of them started at once; ``settings`` are MariaDB's beside the usual ones.
+
+    ``files`` lie beside its configuration, name to text.
+    """
     build_missing(lines)
     prefix = f"frt{secrets.token_hex(3)}"
     # The folders above may be nobody else's to write, so it is none of pytest's.
@@ -286,7 +299,7 @@ def started(
             "container": name,
             "image": image_of(line, images),
             "networks": [prefix],
-            **({"config_files": {"90-tests.cnf": _MARIADB + settings}} if line.startswith("mariadb") else {}),
+            **({"config_files": {"90-tests.cnf": _MARIADB + settings, **files}} if line.startswith("mariadb") else {}),
         }
         for line, name in names.items()
     ]

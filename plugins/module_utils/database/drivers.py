@@ -5,10 +5,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any, Callable
 
-from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused, Unreachable
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import (
+    FlatrunError,
+    InvalidParameter,
+    Refused,
+    Unreachable,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint
 from ansible_collections.flatrun.infra.plugins.module_utils.database.handshake import other_engine
@@ -33,9 +39,25 @@ def driver(module: str, package: str) -> Any:
         ) from None
 
 
+def _require_files(endpoint: Endpoint) -> None:
+    """Refuse a file that can't be read: libpq would do without a client's certificate, and not say so."""
+    if endpoint.socket and not os.path.exists(endpoint.socket):
+        raise Unreachable(f"{endpoint.socket} is not there", "login_unix_socket", "See whether the server runs.")
+    tls = endpoint.tls
+    for parameter, path in (("ca_cert", tls.ca), ("client_cert", tls.certificate), ("client_key", tls.key)):
+        try:
+            if path:
+                open(path, "rb").close()
+        except OSError as error:
+            raise InvalidParameter(
+                f"{path} can't be read ({error.strerror})", parameter, "Name a file of the host that the task runs on."
+            ) from None
+
+
 def log_in(endpoint: Endpoint, attempt: Callable[[Secret | None], Any]) -> Any:
     """The connection that one of the passwords opens; one attempt with each, so that no account gets locked."""
     where = endpoint.where
+    _require_files(endpoint)
     denied = Denied("no password is known for it", where, "Give login_password.")
     for password in endpoint.passwords or (None,):
         try:

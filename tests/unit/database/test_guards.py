@@ -300,7 +300,7 @@ def test_certificates_that_cannot_be_read_are_named() -> None:
         endpoint = Endpoint("mysql", "192.0.2.1", 3306, "", "x", (), "", 1, Tls("verify-full", **tls), "x")
         with pytest.raises(FlatrunError) as error:
             Session(endpoint)
-        assert error.value.sentence().startswith(f"{key}: can't be read (")
+        assert error.value.sentence().startswith(f"{key}: /nowhere.pem can't be read (")
 
 
 def test_names_that_the_server_folds_into_one() -> None:
