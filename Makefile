@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # For `make integration`: which hosts to run on.
 HOSTS ?= local ssh
 
-.PHONY: help demo demo-down test unit integration molecule sanity lint format venv engine images bench build clean
+.PHONY: help demo demo-down test test-all unit integration molecule sanity lint format venv engine images bench build clean
 
 help: ## This text.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,11 +27,14 @@ demo-down: ## Remove what the demo has made, with its data, and nothing else.
 test: ## All that must hold, on a machine that has nothing yet: lint, units, sanity, integration, molecule.
 	@tests/setup/all
 
+test-all: ## The same with all that `make test` leaves out: other engines, images and hosts. It takes twice as long.
+	@FLATRUN_TEST_ALL=1 tests/setup/all
+
 unit: venv ## Unit tests and laws: seconds, no engine.
 	@pytest
 
 integration: images ## Targets on the real engine: HOSTS="local ssh", T=part of a target's name.
-	@tests/setup/integration "$(HOSTS)" $(if $(T),-k "$(T)")
+	@$(if $(T),FLATRUN_TEST_ALL=1) tests/setup/integration "$(HOSTS)" $(if $(T),-k "$(T)")
 
 molecule: images ## `site` from nothing, again and in check mode, seen from outside.
 	@tests/setup/molecule

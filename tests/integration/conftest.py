@@ -38,8 +38,13 @@ PATIENT = {"infrastructure_wait_timeout": WAIT, "host_engine_timeout": WAIT}
 SHOWN = 120
 HOSTS = ("local", "ssh")
 # Groups that take long begin first, so that no worker is alone with one at the end.
-LONGEST = ("ssh", "test_infra_crash", "databases", "images", "test_vhost_nginx", "test_infra_states")
+LONGEST = (
+    *("ssh", "databases", "bare", "test_infra_crash", "images", "role_services", "infra", "site", "test_infra_states"),
+    *("test_vhost_nginx", "vhost", "site_deployments", "site_lifecycle", "test_artifact", "test_infra_secrets"),
+)
 OWN_NETWORKS = {"bridge", "host", "none"}
+# `make test` leaves out what is marked `long`: more of a kind that it has seen, on another engine, image or host.
+EVERYTHING = bool(os.environ.get("FLATRUN_TEST_ALL"))
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,7 @@ class Stage:
             "test_ports": list(self.ports),
             "test_images": self.images,
             "test_host": self.host.name,
+            "test_all": EVERYTHING,
         }
 
 
@@ -115,7 +121,9 @@ def turn(item: pytest.Item) -> int:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Groups that are not heeded would have tests meet on the second host, and fail here and there."""
-    items.sort(key=turn)
+    left_out = [item for item in items if item.get_closest_marker("long") and not EVERYTHING]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = sorted((item for item in items if item not in left_out), key=turn)
     if getattr(config.option, "loadgroup", False):
         lost = [item.nodeid for item in items if "@" not in item.nodeid]
         assert not lost, f"pytest-xdist did not note the groups of {len(lost)} tests, such as {lost[0]}"

@@ -100,7 +100,7 @@ def test_it_holds_what_a_user_runs_and_nothing_else(artifact: Path) -> None:
     assert set(told["dependencies"]) == {"community.docker"}
 
 
-@pytest.mark.parametrize("core", ["the newest", OLDEST])
+@pytest.mark.parametrize("core", [pytest.param("the newest", marks=pytest.mark.long), OLDEST])
 def test_site_runs_from_where_it_was_installed(
     core: str,
     installed: Path,

@@ -21,7 +21,7 @@ from ansible_collections.flatrun.infra.tests.integration.faults.lab import until
 from ansible_collections.flatrun.infra.tests.integration.wire import AFTER, BEFORE, SENT, Point, Wire, writes
 
 pytestmark = GROUP
-POINTS = os.environ.get("FLATRUN_TEST_POINTS", "4")
+POINTS = os.environ.get("FLATRUN_TEST_POINTS", "3")
 Task = dict[str, Any]
 
 

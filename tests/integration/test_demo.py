@@ -128,6 +128,7 @@ def test_the_demo(host, play, address: str, blog: WordPress) -> None:
     assert play(host, DOWN).changed == 0
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("clean")
 def test_others_are_left_alone(host, play, bystander: str, address: str) -> None:
     before, state = everything(host), host.run("docker", "inspect", "theirs")

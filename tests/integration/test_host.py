@@ -9,7 +9,8 @@ LIBRARIES = "import cryptography, docker, psycopg2, pymysql, redis"
 
 # One after the other on the same host, beside the targets on the others.
 pytestmark = pytest.mark.xdist_group("bare")
-everywhere = pytest.mark.parametrize("bare", ["bookworm", "noble"], indirect=True, scope="module")
+noble = pytest.param("noble", marks=pytest.mark.long)
+everywhere = pytest.mark.parametrize("bare", ["bookworm", noble], indirect=True, scope="module")
 on_debian = pytest.mark.parametrize("bare", ["bookworm"], indirect=True, scope="module")
 
 

@@ -29,15 +29,15 @@ def cases(chosen: list[str]) -> list[tuple[str, str]]:
     ]
 
 
+def marks(host: str, target: str) -> list[pytest.MarkDecorator]:
+    """The second host's engine is one target's at a time; on this machine a prefix keeps them apart."""
+    group = pytest.mark.xdist_group(host if host == "ssh" else target)
+    return [group, pytest.mark.long] if f"long-{host}" in aliases(HERE / "targets" / target) else [group]
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     found = cases(metafunc.config.getoption("hosts").split())
-    # The second host's engine is one target's at a time; on this machine a prefix keeps them apart.
-    marked = [
-        pytest.param(
-            host, target, id=f"{host}-{target}", marks=pytest.mark.xdist_group(host if host == "ssh" else target)
-        )
-        for host, target in found
-    ]
+    marked = [pytest.param(host, target, id=f"{host}-{target}", marks=marks(host, target)) for host, target in found]
     metafunc.parametrize(("host", "target"), marked, indirect=["host"], scope="session")
 
 

@@ -9,11 +9,12 @@ import secrets
 import stat
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ansible_collections.flatrun.infra.tests.integration.faults.modules import (
     PATIENCE,
     ROOT,
@@ -60,6 +61,11 @@ def until(what: Callable[[], Any], seconds: float = WAIT) -> None:
     while not what():
         assert time.monotonic() < end, "it did not come about in time"
         time.sleep(0.2)
+
+
+def others_long(cases: Iterable[str], *usual: str) -> list[Any]:
+    """Parameters of a test, of which `make test` tries the usual ones."""
+    return [pytest.param(case, marks=() if case in usual else pytest.mark.long) for case in cases]
 
 
 @dataclass

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.flatrun.infra.tests.integration.faults import trace
-from ansible_collections.flatrun.infra.tests.integration.faults.lab import PASSWORD, Lab, docker
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import PASSWORD, Lab, docker, others_long
 from ansible_collections.flatrun.infra.tests.integration.faults.modules import Result
 from ansible_collections.flatrun.infra.tests.integration.faults.proxy import AFTER, BEFORE, Call, Proxy, drop
 
@@ -194,7 +194,11 @@ def _password(item: Item) -> str:
     return next(iter(item.get("secrets", {"": PASSWORD}).values()))
 
 
-@pytest.mark.parametrize("name", CASES)
+FILES = others_long(CASES, "first-redis", "password-mysql", "config-redis", "release-nginx")
+CALLS = others_long(CASES, "first-nginx", "password-redis", "image-redis", "memory-mysql", "release-nginx")
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_killed_at_a_file_operation(lab: Lab, name: str, tmp_path: Path) -> None:
     course = Course(lab, CASES[name], [])
     course.begin()
@@ -245,7 +249,7 @@ def _cut(when: str, call: Call, folder: Path, lab: Lab) -> Callable[[Item], Resu
     return kill
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", CALLS)
 def test_killed_or_cut_off_at_a_call_to_the_engine(lab: Lab, name: str, tmp_path: Path) -> None:
     course = Course(lab, CASES[name], [])
     course.begin()

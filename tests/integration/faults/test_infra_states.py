@@ -9,7 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.flatrun.infra.tests.integration.faults.lab import PASSWORD, Lab, docker, inspect, until
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import (
+    PASSWORD,
+    Lab,
+    docker,
+    inspect,
+    others_long,
+    until,
+)
 
 KINDS = ("redis", "mysql", "nginx", "certbot")
 
@@ -181,7 +188,7 @@ FIRST = {
 }
 
 
-@pytest.mark.parametrize("image", FIRST)
+@pytest.mark.parametrize("image", others_long(FIRST, "mysql-rude", "mariadb", "postgresql"))
 def test_a_first_start_killed_midway(lab: Lab, image: str) -> None:
     """A container killed while it initialises, and its run with it, is never taken for a server that is ready."""
     kind = image.removesuffix("-rude")
@@ -230,7 +237,7 @@ def test_a_first_start_that_left_half_a_cluster(lab: Lab) -> None:
     lab.drop("first")
 
 
-@pytest.mark.parametrize("image", ["mysql", "mysql-rude"])
+@pytest.mark.parametrize("image", others_long(["mysql", "mysql-rude"], "mysql-rude"))
 def test_a_first_start_killed_under_the_run(lab: Lab, image: str) -> None:
     """The engine starts it again; the run either gets over it or says so, and the next one ends right."""
     lab.drop("first")
