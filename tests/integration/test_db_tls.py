@@ -150,8 +150,10 @@ def forwarded(server: Server) -> Iterator[int]:
 
     with ThreadingTCPServer(("127.0.0.1", 0), Pump) as listener:
         threading.Thread(target=listener.serve_forever).start()
-        yield listener.server_address[1]
-        listener.shutdown()
+        try:
+            yield listener.server_address[1]
+        finally:
+            listener.shutdown()
 
 
 def test_who_is_checked(server: Server, place: dict[str, Any], files: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -50,6 +51,8 @@ class Wire:
     at: Point | None = None
     cut: bool = False
     fault: Callable[[], None] = lambda: None
+    # Seconds that each message to the server is on its way.
+    delay: float = 0.0
     statements: list[str] = field(default_factory=list)
     struck: bool = False
 
@@ -122,6 +125,7 @@ class _Pair:
                 if statement and self.wire.chosen(statement):
                     self._fault(raw)
                     return
+                time.sleep(self.wire.delay)
                 self.server.sendall(raw)
         _end(self.server)
 

@@ -1,0 +1,104 @@
+"""Servers that are slow, full, or at work: what can't be done is said, nothing is half done, the next run ends it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+
+import psycopg2
+import pymysql
+import pytest
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused, Unreachable
+from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server, run
+from ansible_collections.flatrun.infra.tests.integration.wire import Wire
+
+pytestmark = GROUP
+LATENCY = 0.5
+NAME = "tr_ouble"
+TASK: dict[str, Any] = {"databases": [{"name": NAME, "owner": NAME}], "users": [{"name": NAME, "password": "in it"}]}
+
+
+@pytest.fixture
+def cleared(server: Server) -> Iterator[None]:
+    yield
+    gone = {"name": NAME, "state": "absent", "force": True}
+    server.run({"databases": [gone], "users": [gone]})
+
+
+def test_half_a_second_away(servers: dict[str, Server]) -> None:
+    """All three at once, as most of it is waiting: each statement takes its time there, and is none too many."""
+    failures: list[str] = []
+
+    def far(server: Server) -> None:
+        with Wire(server, delay=LATENCY) as wire:
+            at = server.through(wire.port)
+            if not run(at, TASK) or run(at, TASK):
+                failures.append(f"{server.line} does not converge")
+            if len(wire.statements) > 80:
+                failures.append(f"{server.line} was sent {len(wire.statements)} statements")
+
+    threads = [threading.Thread(target=far, args=(server,)) for server in servers.values()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    try:
+        assert not failures
+    finally:
+        for server in servers.values():
+            server.run({key: [{"name": NAME, "state": "absent"}] for key in ("databases", "users")})
+
+
+@contextmanager
+def occupied(server: Server) -> Iterator[None]:
+    """Somebody holds every connection that the server has, the one that is the administrator's among them."""
+    lift = "SELECT 1"
+    with ExitStack() as held:
+        first = held.enter_context(server.opened())
+        if not server.is_postgresql:
+            ((before,),) = server.ask("SELECT @@GLOBAL.max_connections")
+            lift = f"SET GLOBAL max_connections = {before}"
+            first.cursor().execute("SET GLOBAL max_connections = 12")
+        with suppress(psycopg2.OperationalError, pymysql.err.OperationalError):
+            while True:
+                held.enter_context(server.opened())
+        yield
+        first.cursor().execute(lift)
+
+
+@pytest.mark.usefixtures("cleared")
+def test_out_of_connections(server: Server) -> None:
+    with occupied(server), pytest.raises(Unreachable, match=r"(?i)too many (connections|clients)"):
+        server.run(TASK)
+    server.settle(TASK)
+
+
+@pytest.mark.usefixtures("cleared")
+def test_a_database_in_use_stays_unless_it_is_forced(server: Server) -> None:
+    """Who is at work in it is named, and thrown out where that is asked for."""
+    server.settle(TASK)
+    gone = {"databases": [{"name": NAME, "state": "absent"}]}
+    with server.opened(NAME, "in it", NAME) as made:
+        made.cursor().execute("CREATE TABLE kept (n int)")
+        with pytest.raises(Refused, match="is in use by") as refusal:
+            server.run(gone)
+        assert "databases[0]" in refusal.value.sentence()
+        assert server.may_enter(NAME, "in it", NAME)
+        gone["databases"][0]["force"] = True
+        server.settle(gone)
+    assert not server.may_enter(NAME, "in it", NAME)
+
+
+@pytest.mark.usefixtures("cleared")
+def test_a_role_that_owns_things_stays_unless_it_is_forced(server: Server) -> None:
+    server.settle(TASK)
+    user = {"name": NAME, "state": "absent"}
+    if server.is_postgresql:
+        with pytest.raises(Refused, match=NAME) as refusal:
+            server.run({"users": [user]})
+        assert "users[0]" in refusal.value.sentence()
+        assert server.may_enter(NAME, "in it", NAME)
+    server.settle({"users": [{**user, "force": True}]})
+    assert server.may_enter(NAME, "in it") is None
