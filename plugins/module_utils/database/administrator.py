@@ -141,6 +141,8 @@ def _redis(account: Account) -> Any:
         password=account.password.reveal() or None,
         socket_timeout=account.timeout,
         socket_connect_timeout=account.timeout,
+        # A refused password would be tried again, for ten seconds and more: whoever waits here does so by itself.
+        retry=redis.retry.Retry(redis.backoff.NoBackoff(), 0),
     )
     try:
         client.ping()

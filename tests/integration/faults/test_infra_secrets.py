@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -266,7 +266,9 @@ def _public(path: Path, begun: float) -> bytes:
 
 
 def _files(top: str) -> Iterator[Path]:
-    for folder, _folders, names in os.walk(top):
+    for folder, folders, names in os.walk(top):
+        # What nobody else can enter holds nothing that others could read.
+        folders[:] = [name for name in folders if _mode(Path(folder, name)) & 0o001]
         for name in names:
             path = Path(folder, name)
             try:
@@ -274,6 +276,12 @@ def _files(top: str) -> Iterator[Path]:
                     yield path
             except OSError:
                 continue
+
+
+def _mode(path: Path) -> int:
+    with suppress(OSError):
+        return path.lstat().st_mode
+    return 0
 
 
 def _is_open(path: Path) -> bool:
