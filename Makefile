@@ -24,10 +24,10 @@ demo: ## Everything, and a real WordPress on it, at blog.example.com. DEMO_HTTP_
 demo-down: ## Remove what the demo has made, with its data, and nothing else.
 	@tests/setup/demo down
 
-test: ## All that must hold, on a machine that has nothing yet: lint, units, sanity, integration, molecule.
+test: ## What must hold, each thing once, on a machine that has nothing yet: lint, units, sanity, integration, molecule.
 	@tests/setup/all
 
-test-all: ## The same with all that `make test` leaves out: other engines, images and hosts. It takes twice as long.
+test-all: ## The same with all that `make test` leaves out: more engines, images and hosts.
 	@FLATRUN_TEST_ALL=1 tests/setup/all
 
 unit: venv ## Unit tests and laws: seconds, no engine.

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.flatrun.infra.tests.integration.conftest import CACHE, ROOT
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import others_long
 from ansible_collections.flatrun.infra.tests.integration.faults.modules import WAIT
 from ansible_collections.flatrun.infra.tests.integration.ports import free_ports
 
@@ -100,7 +101,7 @@ def test_it_holds_what_a_user_runs_and_nothing_else(artifact: Path) -> None:
     assert set(told["dependencies"]) == {"community.docker"}
 
 
-@pytest.mark.parametrize("core", [pytest.param("the newest", marks=pytest.mark.long), OLDEST])
+@pytest.mark.parametrize("core", others_long(["the newest", OLDEST], OLDEST))
 def test_site_runs_from_where_it_was_installed(
     core: str,
     installed: Path,

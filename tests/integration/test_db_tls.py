@@ -43,15 +43,7 @@ def sign(folder: Path, name: str, subject: str, *more: str) -> None:
     """A certificate, its key beside it."""
     asked = ["-keyout", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.csr"), "-subj", f"/CN={subject}"]
     openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", *asked, *more)
-    by = [
-        "-CA",
-        str(folder / "ca.pem"),
-        "-CAkey",
-        str(folder / "ca.key"),
-        "-CAcreateserial",
-        "-copy_extensions",
-        "copy",
-    ]
+    by = ["-CA", str(folder / "ca.pem"), "-CAkey", str(folder / "ca.key"), "-CAcreateserial"]
     files = ["-in", str(folder / f"{name}.csr"), "-out", str(folder / f"{name}.pem")]
     openssl("x509", "-req", "-days", "30", "-copy_extensions", "copy", *by, *files)
 

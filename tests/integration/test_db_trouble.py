@@ -54,18 +54,16 @@ def test_half_a_second_away(servers: dict[str, Server]) -> None:
 @contextmanager
 def occupied(server: Server) -> Iterator[None]:
     """Somebody holds every connection that the server has, the one that is the administrator's among them."""
-    lift = "SELECT 1"
     with ExitStack() as held:
         first = held.enter_context(server.opened())
         if not server.is_postgresql:
             ((before,),) = server.ask("SELECT @@GLOBAL.max_connections")
-            lift = f"SET GLOBAL max_connections = {before}"
             first.cursor().execute("SET GLOBAL max_connections = 12")
+            held.callback(first.cursor().execute, f"SET GLOBAL max_connections = {before}")
         with suppress(psycopg2.OperationalError, pymysql.err.OperationalError):
             while True:
                 held.enter_context(server.opened())
         yield
-        first.cursor().execute(lift)
 
 
 @pytest.mark.usefixtures("cleared")

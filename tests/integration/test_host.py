@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import others_long
 
 PLAYBOOK = "flatrun.infra.host"
 LIBRARIES = "import cryptography, docker, psycopg2, pymysql, redis"
 
 # One after the other on the same host, beside the targets on the others.
 pytestmark = pytest.mark.xdist_group("bare")
-noble = pytest.param("noble", marks=pytest.mark.long)
-everywhere = pytest.mark.parametrize("bare", ["bookworm", noble], indirect=True, scope="module")
+everywhere = pytest.mark.parametrize(
+    "bare", others_long(["bookworm", "noble"], "bookworm"), indirect=True, scope="module"
+)
 on_debian = pytest.mark.parametrize("bare", ["bookworm"], indirect=True, scope="module")
 
 

@@ -133,6 +133,11 @@ def _postgresql_set(connection: Any, user: str, new: Secret) -> None:
         raise _not_taken(error) from None
 
 
+def one_try(redis: Any) -> Any:
+    """For redis-py: a refused password would be tried again, for ten seconds, as if the connection had failed."""
+    return redis.retry.Retry(redis.backoff.NoBackoff(), 0)
+
+
 def _redis(account: Account) -> Any:
     redis = _driver("redis", "python3-redis")
     client = redis.Redis(
@@ -141,8 +146,7 @@ def _redis(account: Account) -> Any:
         password=account.password.reveal() or None,
         socket_timeout=account.timeout,
         socket_connect_timeout=account.timeout,
-        # A refused password would be tried again, for ten seconds and more: whoever waits here does so by itself.
-        retry=redis.retry.Retry(redis.backoff.NoBackoff(), 0),
+        retry=one_try(redis),
     )
     try:
         client.ping()

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused, Unreachable
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
+from ansible_collections.flatrun.infra.plugins.module_utils.database.administrator import one_try
 from ansible_collections.flatrun.infra.plugins.module_utils.database.drivers import Denied, driver, log_in
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint
 
@@ -35,8 +36,7 @@ class Session:
             password=password.reveal() if password else None,
             socket_timeout=self.endpoint.timeout,
             socket_connect_timeout=self.endpoint.timeout,
-            # A refused password would be tried again, as if the connection had failed.
-            retry=self.redis.retry.Retry(self.redis.backoff.NoBackoff(), 0),
+            retry=one_try(self.redis),
         )
         # The library makes something else of each answer in each of its versions.
         client.response_callbacks.clear()

@@ -95,9 +95,9 @@ def _certificate(summary: Summary, state: State) -> dict[str, Any]:
     found = state.certificates[path]
     problem = _UNTIL if path.endswith(PLACEHOLDER) else objection(found, summary.get("server_names", ()), state.now)
     source = state.certificates.get(summary["source"]["fullchain"]) if summary.get("source") else None
-    if source and not problem:
-        words = "" if source.pair == found.pair else objection(source, summary.get("server_names", ()), state.now)
-        problem = _WORSE + words if words else "" if source.pair == found.pair else _NEWER
+    if source and not problem and source.pair != found.pair:
+        words = objection(source, summary.get("server_names", ()), state.now)
+        problem = _WORSE + words if words else _NEWER
     return {
         "fullchain": (summary.get("source") or summary["certificate"])["fullchain"],
         "days_left": None if found.problem else found.days_left(state.now),
