@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.flatrun.infra.tests.integration.faults import modules
-from ansible_collections.flatrun.infra.tests.integration.faults.lab import Lab, docker, module_path
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import Lab, docker, module_path, pause
 from ansible_collections.flatrun.infra.tests.integration.test_vhost_nginx import (
     Site,
     backend,
@@ -194,7 +194,7 @@ def test_runs_beside_each_other_lose_nothing(site: Site) -> None:
 
 def test_a_paused_nginx_gets_its_release_and_loads_it_when_it_goes_on(site: Site) -> None:
     site.settle(A)
-    docker("pause", site.name)
+    pause(site.name)
     try:
         done = site.run(B).good()
         assert not done.said["live"]

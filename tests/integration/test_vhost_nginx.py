@@ -25,6 +25,7 @@ from ansible_collections.flatrun.infra.tests.integration.faults.lab import (
     docker,
     inspect,
     module_path,
+    pause,
     until,
 )
 from ansible_collections.flatrun.infra.tests.integration.faults.modules import PYTHON, ROOT, Result
@@ -221,7 +222,7 @@ def test_a_pool_spreads_by_weight_leaves_out_who_fails_and_takes_it_back(site: S
     site.until("pool.example.com", 200, "one")
     answers = [site.ask("pool.example.com").told["backend"] for _request in range(40)]
     assert answers.count("one") == 30
-    docker("pause", one)
+    pause(one)
     docker("kill", two)
     docker("unpause", one)
     assert {site.ask("pool.example.com").told["backend"] for _request in range(8)} == {"one"}

@@ -48,6 +48,12 @@ def docker(*words: str, check: bool = True, environment: Mapping[str, str] | Non
     return (done.stdout + done.stderr).strip()
 
 
+def pause(name: str) -> None:
+    """Freeze a container. A kernel that is busy may fail to freeze all its processes in time, and is asked again."""
+    until(lambda: "unable to freeze" not in docker("pause", name, check=False))
+    assert inspect(name)["State"]["Paused"], name
+
+
 def inspect(name: str) -> dict[str, Any]:
     """What the engine tells of a container; empty where there is none."""
     found = docker("container", "inspect", name, check=False).splitlines()

@@ -15,6 +15,7 @@ from ansible_collections.flatrun.infra.tests.integration.faults.lab import (
     docker,
     inspect,
     others_long,
+    pause,
     until,
 )
 
@@ -48,7 +49,10 @@ def test_by_hand(lab: Lab, verb: str, planned: str) -> None:
     """Check mode foretells it, a run puts it right, and the data is there."""
     name = lab.name("redis")
     more = {"rename": [f"{name}-elsewhere"], "rm": ["--force"]}.get(verb, [])
-    docker(verb, *(more if verb == "rm" else []), name, *(more if verb == "rename" else []))
+    if verb == "pause":
+        pause(name)
+    else:
+        docker(verb, *(more if verb == "rm" else []), name, *(more if verb == "rename" else []))
     told = lab.run(lab.item("redis"), check=True).good()
     done = lab.run(lab.item("redis")).good()
     assert done.verbs[0] == planned, done.actions
