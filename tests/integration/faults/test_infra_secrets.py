@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import os
+import secrets
 import shlex
 import stat
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -26,7 +27,8 @@ SECOND = "Zw'eiter \\'\"ö-vogel%s"
 SECRETS = {"mysql": "root_password", "mariadb": "root_password", "postgresql": "postgres_password", "redis": "password"}
 # What the machine writes to while all of it runs.
 PUBLIC = ("/tmp", "/var/tmp", "/run", "/var/log", "/etc", "/dev/shm")
-LARGEST = 64 * 1024**2
+# As find writes sizes.
+LARGEST = "-64M"
 
 
 def spellings(text: str) -> set[bytes]:
@@ -82,7 +84,7 @@ def watched_processes() -> Iterator[Callable[[], None]]:
             for pid in filter(str.isdigit, os.listdir("/proc")):
                 for path in (f"/proc/{pid}/cmdline", f"/proc/{pid}/environ"):
                     try:
-                        with open(path, "rb") as stream:
+                        with open(path, "rb", buffering=0) as stream:
                             content = stream.read()
                     except OSError:
                         continue
@@ -236,57 +238,32 @@ def test_its_files_are_private(lab: Lab, runs: dict[str, str], kind: str) -> Non
 
 def test_no_other_file_holds_one(lab: Lab, runs: dict[str, str], tmp_path: Path) -> None:
     """Nothing in root_dir but the secrets, servers' data included; and nothing elsewhere that others can read."""
-    spelled = tmp_path / "canaries"
-    spelled.write_bytes(b"\n".join(CANARIES))
-    # Hundreds of megabytes by dozens of spellings: grep reads them once. Servers go on writing, and remove files.
-    search = ["grep", "--recursive", "--files-with-matches", "--text", "--fixed-strings", "--no-messages"]
+    # A word of this run's own shows that what others can read would have been found.
+    word = secrets.token_hex(16)
+    spelled, seen = tmp_path / "spelled", Path(lab.root, "seen")
+    spelled.write_bytes(b"\n".join([*CANARIES, word.encode()]))
+    seen.write_text(word)
+    seen.chmod(0o644)
+    kept = {lab.folder(kind) / "secrets" / secret for kind, secret in SECRETS.items()}
+    assert _holding(spelled, lab.root) == {*kept, seen}
+    # What nobody else can enter holds nothing that others could read.
+    closed = ["-type", "d", "!", "-perm", "-001", "-prune", "-o"]
+    readable = ["-perm", "-004", "-newermt", f"@{runs['begun']}", "-size", LARGEST]
+    assert _holding(spelled, *PUBLIC, where=closed, which=readable) == {seen}
+    seen.unlink()
+
+
+def _holding(spelled: Path, *tops: str, where: Sequence[str] = (), which: Sequence[str] = ()) -> set[Path]:
+    """The files below that hold one of the spellings; what is written or removed meanwhile is nobody's mistake."""
+    search = ["grep", "--files-with-matches", "--text", "--fixed-strings", "--no-messages", f"--file={spelled}"]
     done = subprocess.run(
-        [*search, f"--file={spelled}", lab.root],
+        ["find", *tops, *where, "-type", "f", *which, "-exec", *search, "{}", "+"],
         env={**os.environ, "LC_ALL": "C"},
         capture_output=True,
         text=True,
         check=False,
     )
-    kept = {str(lab.folder(kind) / "secrets" / secret) for kind, secret in SECRETS.items()}
-    assert set(done.stdout.splitlines()) == kept
-    begun = float(runs["begun"])
-    for top in PUBLIC:
-        for path in _files(top):
-            require_clean(str(path), _public(path, begun))
-
-
-def _public(path: Path, begun: float) -> bytes:
-    """What others can read there, if it was written since; nothing of what is gone by now, nor of handles such as those
-    of network namespaces, which nobody can read."""
-    try:
-        seen = path.lstat()
-        return path.read_bytes() if seen.st_mtime >= begun and seen.st_mode & 0o004 and _is_open(path) else b""
-    except OSError:
-        return b""
-
-
-def _files(top: str) -> Iterator[Path]:
-    for folder, folders, names in os.walk(top):
-        # What nobody else can enter holds nothing that others could read.
-        folders[:] = [name for name in folders if _mode(Path(folder, name)) & 0o001]
-        for name in names:
-            path = Path(folder, name)
-            try:
-                if stat.S_ISREG(path.lstat().st_mode) and path.lstat().st_size < LARGEST:
-                    yield path
-            except OSError:
-                continue
-
-
-def _mode(path: Path) -> int:
-    with suppress(OSError):
-        return path.lstat().st_mode
-    return 0
-
-
-def _is_open(path: Path) -> bool:
-    """Whether somebody else comes as far as to the file."""
-    return all(folder.stat().st_mode & 0o001 for folder in path.parents)
+    return {Path(line) for line in done.stdout.splitlines()}
 
 
 def test_a_password_that_others_could_read_is_protected(lab: Lab, runs: dict[str, str]) -> None:
