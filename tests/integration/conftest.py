@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.flatrun.infra.tests.integration import databases
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import EVERYTHING
 from ansible_collections.flatrun.infra.tests.integration.faults.modules import WAIT
 from ansible_collections.flatrun.infra.tests.integration.ports import free_ports
 
@@ -43,8 +44,6 @@ LONGEST = (
     *("test_vhost_nginx", "vhost", "site_deployments", "site_lifecycle", "test_artifact", "test_infra_secrets"),
 )
 OWN_NETWORKS = {"bridge", "host", "none"}
-# `make test` leaves out what is marked `long`: more of a kind that it has seen, on another engine, image or host.
-EVERYTHING = bool(os.environ.get("FLATRUN_TEST_ALL"))
 
 
 @dataclass(frozen=True)

@@ -31,13 +31,14 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.room import
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import connection
 from ansible_collections.flatrun.infra.plugins.module_utils.service.arguments import INFRA
 from ansible_collections.flatrun.infra.plugins.module_utils.service.room import ROOM as INFRA_ROOM
-from ansible_collections.flatrun.infra.tests.integration.faults.lab import module_path, until
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import EVERYTHING, module_path, others_long, until
 from ansible_collections.flatrun.infra.tests.integration.faults.modules import ROOT, WAIT, Run, start
 
 ENGINES = ("mysql", "mariadb", "postgresql")
 VERSIONS = tuple(os.environ.get("FLATRUN_TEST_VERSIONS", "").split())
 SERVERS = (*ENGINES, *VERSIONS)
-LINES = tuple(line for line in ("mariadb:10.11", "postgresql:15", "postgresql:18") if line not in VERSIONS)
+_LINES = ("mariadb:10.11", "postgresql:15", *(["postgresql:18"] if EVERYTHING else []))
+LINES = tuple(line for line in _LINES if line not in VERSIONS)
 # All the files that share the servers stay on one worker: three servers cost more than most of the tests.
 GROUP = pytest.mark.xdist_group("databases")
 _MARIADB = "[mysqld]\nlog_bin\nplugin_load_add=auth_ed25519\n"
@@ -326,6 +327,10 @@ def servers(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
 def other_lines(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
     with started(LINES, images, module_path(tmp_path_factory.mktemp("modules"))) as found:
         yield found
+
+
+# Where MariaDB goes MySQL's way by the same code.
+ONE_OF_EACH = others_long(SERVERS, "mysql", "postgresql", *VERSIONS)
 
 
 @pytest.fixture(params=SERVERS)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server
+from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, ONE_OF_EACH, Server
 
 pytestmark = GROUP
 HERE = Path(__file__).parent
@@ -26,6 +26,7 @@ def cleared(server: Server) -> Iterator[None]:
 
 @pytest.mark.usefixtures("cleared")
 @pytest.mark.parametrize("host", ["local"], indirect=True)
+@pytest.mark.parametrize("server", ONE_OF_EACH, indirect=True)
 def test_neither_changes_what_the_other_made(host: Any, play: Callable[..., Any], server: Server) -> None:
     user, password = server.administrator
     play(

@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
 from ansible_collections.flatrun.infra.plugins.module_utils.database import passwords
-from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server
+from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, ONE_OF_EACH, Server
 
 pytestmark = GROUP
 SYSTEM = ("mysql", "information_schema", "performance_schema", "sys", "postgres", "template0", "template1")
@@ -108,6 +108,7 @@ def longest(server: Server, size: int) -> list[str]:
 
 
 @pytest.mark.usefixtures("canary")
+@pytest.mark.parametrize("server", ONE_OF_EACH, indirect=True)
 def test_names_are_exact_or_refused(server: Server) -> None:
     before = listed(server)
     databases, users = ([*NAMES, *longest(server, size)] for size in LIMITS[server.engine])

@@ -10,7 +10,8 @@ from typing import Any
 
 import psycopg2
 import pymysql
-from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server
+import pytest
+from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, ONE_OF_EACH, Server
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
@@ -160,6 +161,7 @@ def can_do(server: Server, user: dict[str, Any], place: str, expected: set[str])
         }
 
 
+@pytest.mark.parametrize("server", ONE_OF_EACH, indirect=True)
 def test_random_states(server: Server) -> None:
     @seed(20260131)
     @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))

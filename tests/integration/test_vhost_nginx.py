@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from ansible_collections.flatrun.infra.tests.integration.faults import modules, trace
 from ansible_collections.flatrun.infra.tests.integration.faults.lab import (
+    EVERYTHING,
     Lab,
     docker,
     inspect,
@@ -31,7 +32,8 @@ from ansible_collections.flatrun.infra.tests.integration.faults.lab import (
 from ansible_collections.flatrun.infra.tests.integration.faults.modules import PYTHON, ROOT, Result
 from ansible_collections.flatrun.infra.tests.integration.ports import free_port
 
-LINES = {"1.30": "flatrun/nginx:local", "1.26": "flatrun/nginx:1.26-local", "1.22": "flatrun/nginx:1.22-local"}
+LINES = {"1.30": "flatrun/nginx:local", "1.22": "flatrun/nginx:1.22-local"}
+LINES.update({"1.26": "flatrun/nginx:1.26-local"} if EVERYTHING else {})
 BACKEND = Path(__file__).parent / "targets" / "vhost" / "files" / "backend.py"
 
 
