@@ -52,6 +52,7 @@ show() {
 }
 
 # beside NAME SENTENCE COMMAND...: the same while other steps go on; joined NAME waits for it, and shows what it said.
+# settled NAME is that for one that has ended already: nobody waits for the rest where something has failed.
 declare -A besides=()
 beside() {
   local name=$1 sentence=$2
@@ -63,12 +64,26 @@ beside() {
 
 joined() {
   local status=0
+  [ -n "${besides[$1]}" ] || return 0
   wait "${besides[$1]}" || status=$?
+  besides[$1]=
   if [ "$status" -ne 0 ]; then
     tail -n 60 "$logs/$1.log" >&2
     die "$1: failed (all of it: $logs/$1.log)"
   fi
-  grep -E "^($1|[a-z]+): .* done in " "$logs/$1.log" || true
+  grep -E "^([a-z]+: .* done in |=+ [0-9]+ passed)" "$logs/$1.log" || true
+}
+
+running() { [ -n "${besides[$1]}" ] && kill -0 "${besides[$1]}" 2>/dev/null; }
+
+settled() { running "$1" || joined "$1"; }
+
+# What still goes on beside, when a step fails.
+end_besides() {
+  local pid
+  for pid in "${besides[@]}"; do
+    [ -z "$pid" ] || { pkill -TERM -P "$pid"; kill -TERM "$pid"; } 2>/dev/null || true
+  done
 }
 
 since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN {printf "%.1f", b - a}'; }
