@@ -107,6 +107,8 @@ grants:
       C(public.total(integer)) of a routine. Default privileges, such as C(default_tables), have the role whose future
       objects they are on, after the schema if they are for one alone. Inside a database, what an owner or everybody may
       do where nothing was granted is not listed.
+    - A membership in a role is C(MEMBER). On PostgreSQL 16 and later it is C(DORMANT) where the role's rights are
+      neither inherited nor to be had by C(SET ROLE), as for whoever creates a role without being a superuser.
   type: list
   elements: dict
   returned: when asked for

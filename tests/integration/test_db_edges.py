@@ -404,6 +404,28 @@ def test_to_be_exclusive_is_to_have_no_right_on_the_servers_own_objects(servers:
         assert server.ask(may, database="edge") == [(False, False, True)]
 
 
+def test_a_membership_that_gives_nothing_is_told_as_such(
+    servers: dict[str, Server], other_lines: dict[str, Server]
+) -> None:
+    """Who creates a role without being a superuser gets one, from PostgreSQL 16 on."""
+    for server, kind in ((servers["postgresql"], "DORMANT"), (other_lines["postgresql:15"], "MEMBER")):
+        made = ["CREATE ROLE edge_maker CREATEROLE", "CREATE ROLE edge_made", "GRANT edge_made TO edge_maker"]
+        if kind == "DORMANT":
+            made[-1] += " WITH ADMIN TRUE, INHERIT FALSE, SET FALSE"
+        server.say(*made)
+        given = {**server.reached, "gather": ["grants"]}
+        try:
+            told = modules.start("flatrun_db_info", given, server.modules).finish().good().said["grants"]
+            found = [(each["object"], each["privilege"]) for each in told if each["user"] == "edge_maker"]
+            assert found == [("edge_made", kind)]
+            if kind == "DORMANT":
+                server.say("GRANT edge_made TO edge_maker WITH SET TRUE")
+                told = modules.start("flatrun_db_info", given, server.modules).finish().good().said["grants"]
+                assert [each["privilege"] for each in told if each["user"] == "edge_maker"] == ["MEMBER"]
+        finally:
+            server.say("DROP ROLE edge_made", "DROP ROLE edge_maker")
+
+
 def test_grants_are_told_on_everything_in_a_database(servers: dict[str, Server]) -> None:
     server = servers["postgresql"]
     with readers(server) as table:

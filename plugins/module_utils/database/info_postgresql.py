@@ -23,6 +23,9 @@ nullif(d.defaclnamespace, 0), r.rolname, d.defaclacl FROM pg_default_acl d JOIN 
 ) i LEFT JOIN pg_namespace n ON n.oid = i.place
 WHERE i.kind IS NOT NULL AND (n.oid IS NULL OR (n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'))
 """
+# Whether a membership lets one have or take on what the role may. Before PostgreSQL 16 each does, without such columns.
+_USEFUL = """coalesce((to_jsonb(a) ->> 'inherit_option')::boolean, true)
+OR coalesce((to_jsonb(a) ->> 'set_option')::boolean, true)"""
 QUERIES = {
     "databases": """
 SELECT d.datname AS name, r.rolname AS owner, pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collation,
@@ -39,7 +42,8 @@ SELECT coalesce(r.rolname, 'PUBLIC') AS "user", o.kind AS object_type, o.place A
 a.privilege_type AS privilege, bool_or(a.is_grantable) AS grantable
 FROM ({_OBJECTS}) o CROSS JOIN LATERAL aclexplode(o.acl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
 GROUP BY 1, 2, 3, 4, 5
-UNION ALL SELECT m.rolname, 'role', '', r.rolname, 'MEMBER', bool_or(a.admin_option) FROM pg_auth_members a
+UNION ALL SELECT m.rolname, 'role', '', r.rolname, CASE WHEN bool_or({_USEFUL}) THEN 'MEMBER' ELSE 'DORMANT' END,
+bool_or(a.admin_option) FROM pg_auth_members a
 JOIN pg_roles m ON m.oid = a.member JOIN pg_roles r ON r.oid = a.roleid GROUP BY 1, 2, 3, 4
 ORDER BY 1, 2, 3, 4, 5
 """,
