@@ -283,10 +283,11 @@ def started(
     modules: Path,
     settings: str = "",
     files: Mapping[str, str] = MappingProxyType({}),
+    space: str = "",
 ) -> Iterator[dict[str, Server]]:
     """A server of each line, all of them started at once; ``settings`` are MariaDB's beside the usual ones.
 
-    ``files`` lie beside its configuration, name to text.
+    ``files`` lie beside its configuration, name to text. ``space`` is the size of a disk of their own, such as "600m".
     """
     build_missing(lines)
     prefix = f"frt{secrets.token_hex(3)}"
@@ -305,6 +306,8 @@ def started(
         for line, name in names.items()
     ]
     os.mkdir(root, 0o755)
+    if space:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={space},mode=755", "tmpfs", root], check=True)
     params = filled(
         INFRA.options, {"root_dir": root, "networks": [{"name": prefix}], "services": items, "wait_timeout": WAIT}
     )
@@ -314,6 +317,8 @@ def started(
     finally:
         subprocess.run(["docker", "rm", "--force", "--volumes", *names.values()], capture_output=True, check=False)
         subprocess.run(["docker", "network", "rm", prefix], capture_output=True, check=False)
+        if space:
+            subprocess.run(["umount", root], check=True)
         subprocess.run(["rm", "-rf", root], check=True)
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pymysql
 import pytest
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused, Unreachable
-from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server, run
+from ansible_collections.flatrun.infra.tests.integration.databases import GROUP, Server, run, started
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import module_path, others_long, until
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import WAIT
 from ansible_collections.flatrun.infra.tests.integration.wire import Wire
 
 pytestmark = GROUP
@@ -71,6 +74,24 @@ def test_out_of_connections(server: Server) -> None:
     with occupied(server), pytest.raises(Unreachable, match=r"(?i)too many (connections|clients)"):
         server.run(TASK)
     server.settle(TASK)
+
+
+# MariaDB waits for somebody to make room, and a run for MariaDB: five minutes.
+@pytest.mark.parametrize("line", others_long(["mysql", "postgresql"], "postgresql"))
+def test_a_full_disk(images: dict[str, str], tmp_path: Path, line: str) -> None:
+    """The server's own words; with room again all of it comes true."""
+    with started([line], images, module_path(tmp_path), space="800m") as found:
+        server = found[line]
+        filled = Path(server.root, "filled")
+        with suppress(OSError), filled.open("wb", buffering=0) as stream:
+            while True:
+                stream.write(bytes(2**20))
+        many = {"databases": [{"name": f"{NAME}_{number}"} for number in range(20)]}
+        ended = server.start({**server.reached, "connect_timeout": 5}, many).finish()
+        ended.refused("the server says")
+        filled.unlink()
+        until(lambda: server.may_enter(*server.administrator), WAIT)
+        server.settle(many)
 
 
 @pytest.mark.usefixtures("cleared")

@@ -65,6 +65,8 @@ def begin(module: str, streams: list[int], listener: socket.socket, caller: sock
             caller.sendall(b"%d\n" % ended)
         os._exit(0)
     caller.close()
+    # As a terminal would end it, also where the tests run behind one.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)

@@ -91,7 +91,11 @@ class Run:
         """Whether it is over; after ``timeout`` seconds at the latest."""
         raise NotImplementedError
 
-    def kill(self) -> None:
+    def kill(self, by: signal.Signals = signal.SIGKILL) -> None:
+        raise NotImplementedError
+
+    def is_gone(self) -> bool:
+        """Whether there is no such process any more; for another thread than the one that waits for it."""
         raise NotImplementedError
 
     def written(self) -> tuple[int, str, str]:
@@ -126,8 +130,11 @@ class Started(Run):
             self.texts = self.process.communicate(timeout=timeout)
         return self.process.returncode is not None
 
-    def kill(self) -> None:
-        self.process.kill()
+    def kill(self, by: signal.Signals = signal.SIGKILL) -> None:
+        self.process.send_signal(by)
+
+    def is_gone(self) -> bool:
+        return not Path(f"/proc/{self.process.pid}").exists()
 
     def written(self) -> tuple[int, str, str]:
         return self.process.returncode, *self.texts
@@ -154,10 +161,13 @@ class Forked(Run):
             self.caller.close()
         return self.code is not None
 
-    def kill(self) -> None:
+    def kill(self, by: signal.Signals = signal.SIGKILL) -> None:
         # Its parent has waited for it once it is gone, and the number may be another's.
         if not self.ended(0):
-            os.kill(self.pid, signal.SIGKILL)
+            os.kill(self.pid, by)
+
+    def is_gone(self) -> bool:
+        return not Path(f"/proc/{self.pid}").exists()
 
     def written(self) -> tuple[int, str, str]:
         assert self.code is not None

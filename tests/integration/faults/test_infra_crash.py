@@ -1,4 +1,4 @@
-"""flatrun_infra killed at its file operations and at its calls to the engine, and its connection cut there.
+"""flatrun_infra killed at its file operations and its calls to the engine, told to end there, and its connection cut.
 
 After each: a clean run ends right and one more changes nothing, the wanted password is the one that works, nobody is
 ever locked out, the data is there, and nothing of the killed run lies about. FLATRUN_TEST_CRASHES says how many points
@@ -7,8 +7,10 @@ of each case are tried ("all" for every one); fewer than all are drawn with a fi
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,13 +21,16 @@ from typing import Any
 
 import pytest
 from ansible_collections.flatrun.infra.tests.integration.faults import trace
-from ansible_collections.flatrun.infra.tests.integration.faults.lab import PASSWORD, Lab, docker, others_long
-from ansible_collections.flatrun.infra.tests.integration.faults.modules import Result
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import PASSWORD, Lab, docker, others_long, until
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import Result, Run
 from ansible_collections.flatrun.infra.tests.integration.faults.proxy import AFTER, BEFORE, Call, Proxy, drop
 
 WISH = os.environ.get("FLATRUN_TEST_CRASHES", "")
 OTHER = "2nd pass'word\\"
+# By the signal itself, and as a shell tells it.
 KILLED = (-9, 137)
+# What a job that is cancelled, a terminal that is closed, and somebody at the keyboard send.
+TOLD = itertools.cycle((signal.SIGTERM, signal.SIGHUP, signal.SIGINT))
 
 Item = dict[str, Any]
 
@@ -218,19 +223,35 @@ def test_killed_at_a_file_operation(lab: Lab, name: str, tmp_path: Path) -> None
     course.end()
 
 
-def _fatal(when: str, call: Call, folder: Path, lab: Lab) -> Callable[[Item], Result]:
+def _fatal(
+    when: str, call: Call, folder: Path, lab: Lab, by: signal.Signals = signal.SIGKILL
+) -> Callable[[Item], Result]:
     """A run whose process dies at a call."""
 
     def kill(wish: Item) -> Result:
         proxy = Proxy(folder / "killing.sock", call, when)
         try:
             process = lab.start(wish, docker_host=proxy.where)
-            proxy.fault = lambda _client: process.kill()
-            return process.finish()
+            proxy.fault = lambda _client: _end(process, by)
+            ended = process.finish()
         finally:
             proxy.close()
+        if ended.code == -by:
+            return Result({}, KILLED[0], ended.seconds, ended.output)
+        return ended
 
     return kill
+
+
+def _end(process: Run, by: signal.Signals) -> None:
+    """The connection stays open as long as the process lives: what it makes of one that breaks is tried by itself."""
+    process.kill(by)
+    until(process.is_gone)
+
+
+def _told(when: str, call: Call, folder: Path, lab: Lab) -> Callable[[Item], Result]:
+    """A run that is told to end at a call, each time by another signal."""
+    return _fatal(when, call, folder, lab, next(TOLD))
 
 
 def _cut(when: str, call: Call, folder: Path, lab: Lab) -> Callable[[Item], Result]:
@@ -261,7 +282,7 @@ def test_killed_or_cut_off_at_a_call_to_the_engine(lab: Lab, name: str, tmp_path
     # What only looks leaves what was there before it, so those are tried when all are.
     calls = [call for call in proxy.calls if call.alters or WISH == "all"]
     assert calls or course.case.kind != "nginx"
-    points = [(way, when, call) for call in calls for way in (_fatal, _cut) for when in (BEFORE, AFTER)]
+    points = [(way, when, call) for call in calls for way in (_fatal, _told, _cut) for when in (BEFORE, AFTER)]
     for way, when, call in drawn(points, course.case.points):
         course.attempt(f"{way.__name__} {when} {call}", way(when, call, tmp_path, lab))
     course.end()

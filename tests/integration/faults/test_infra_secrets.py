@@ -2,108 +2,28 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
-import secrets
-import shlex
 import stat
 import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 import pytest
+from ansible_collections.flatrun.infra.tests.integration.faults.canaries import (
+    CANARIES,
+    FIRST,
+    SECOND,
+    ansible,
+    require_clean,
+    require_kept,
+    watched_processes,
+)
 from ansible_collections.flatrun.infra.tests.integration.faults.lab import Lab, docker, inspect, until
-from ansible_collections.flatrun.infra.tests.integration.faults.modules import PATIENCE, PYTHON, ROOT, WAIT
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import WAIT
 
-FIRST = "Känarie'n-\"eins\\ %_x"
-SECOND = "Zw'eiter \\'\"ö-vogel%s"
 SECRETS = {"mysql": "root_password", "mariadb": "root_password", "postgresql": "postgres_password", "redis": "password"}
-# What the machine writes to while all of it runs.
-PUBLIC = ("/tmp", "/var/tmp", "/run", "/var/log", "/etc", "/dev/shm")
-# As find writes sizes.
-LARGEST = "-64M"
-
-
-def spellings(text: str) -> set[bytes]:
-    """Plain, and as SQL, URLs, JSON, shells, Python and base64 would have it; not taken from what is tested."""
-    escaped = text.replace("\\", "\\\\")
-    texts = {
-        text,
-        text.replace("'", "''"),
-        escaped.replace("'", "\\'"),
-        escaped.replace('"', '\\"'),
-        escaped.replace("'", "''"),
-        quote(text),
-        quote(text, safe=""),
-        quote_plus(text),
-        json.dumps(text)[1:-1],
-        json.dumps(text, ensure_ascii=False)[1:-1],
-        json.dumps(json.dumps(text))[3:-3],
-        shlex.quote(text)[1:-1],
-        text.replace("'", "'\\''"),
-        repr(text)[1:-1],
-    }
-    plain = [text.encode(), text.encode("latin-1")]
-    coded = [base64.b64encode(each).rstrip(b"=") for each in plain]
-    return {*(each.encode() for each in texts), *plain, *coded, plain[0].hex().encode()}
-
-
-CANARIES = frozenset(spelling for text in (FIRST, SECOND) for spelling in spellings(text))
-
-
-def require_clean(where: str, content: bytes | str) -> None:
-    raw = content.encode() if isinstance(content, str) else content
-    found = [spelling for spelling in CANARIES if spelling in raw]
-    assert not found, f"{where} shows {found[0]!r}"
-
-
-@contextmanager
-def watched_processes() -> Iterator[Callable[[], None]]:
-    """All processes' command lines and environments, of host and containers, read again and again.
-
-    What it yields returns once every process that was there when it was called has been looked at.
-    """
-    shown: dict[str, bytes] = {}  # an environment may hold what is no business of a test's log
-    known: dict[str, bytes] = {}  # most are what they were at the last look
-    over, looks = threading.Event(), [0]
-
-    def looked_at() -> None:
-        # The look that is under way may have passed it by, so it is the next one that counts.
-        enough = looks[0] + 2
-        until(lambda: looks[0] >= enough)
-
-    def watch() -> None:
-        while not over.is_set():
-            for pid in filter(str.isdigit, os.listdir("/proc")):
-                for path in (f"/proc/{pid}/cmdline", f"/proc/{pid}/environ"):
-                    try:
-                        with open(path, "rb", buffering=0) as stream:
-                            content = stream.read()
-                    except OSError:
-                        continue
-                    if known.get(path) == content:
-                        continue
-                    known[path] = content
-                    if any(spelling in content for spelling in CANARIES):
-                        shown[path] = content[:400]
-            looks[0] += 1
-            time.sleep(0.02)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield looked_at
-    finally:
-        over.set()
-        watcher.join()
-    assert not shown, shown
 
 
 def test_the_search_finds_what_is_there() -> None:
@@ -131,8 +51,6 @@ def items(lab: Lab) -> list[dict[str, Any]]:
 def runs(lab: Lab, items: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What Ansible says at its loudest: of a first start, a rotation, a second run, a failure and a refusal."""
     folder = tmp_path_factory.mktemp("play")
-    # Only root reads it: a variables file is where a user keeps a secret, the machine must not.
-    folder.chmod(0o700)
     module = {"root_dir": lab.root, "services": "{{ items }}", "wait_timeout": WAIT}
     play = {
         "hosts": "localhost",
@@ -154,36 +72,9 @@ def runs(lab: Lab, items: list[dict[str, Any]], tmp_path_factory: pytest.TempPat
             ("failure", SECOND, broken, []),
             ("refusal", FIRST, refused, []),
         ):
-            said[name] = ansible(folder, {"canary": canary, "items": wanted}, more)
+            said[name] = ansible(folder, str(folder / "play.yml"), {"canary": canary, "items": wanted}, more)
     said["begun"] = str(begun)
     return said
-
-
-def ansible(folder: Path, variables: dict[str, Any], more: list[str]) -> str:
-    (folder / "variables.json").write_text(json.dumps(variables))
-    command = [
-        str(Path(sys.executable).with_name("ansible-playbook")), str(folder / "play.yml"), "-vvvv", "--diff",
-        "--inventory=localhost,", "--connection=local", f"--extra-vars=@{folder}/variables.json", *more,
-    ]  # fmt: skip
-    environment = {
-        **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
-        "ANSIBLE_PYTHON_INTERPRETER": PYTHON,
-        "ANSIBLE_HOME": str(folder / "home"),
-        "ANSIBLE_LOCAL_TEMP": str(folder / "local"),
-        "ANSIBLE_REMOTE_TEMP": str(folder / "remote"),
-        "ANSIBLE_NOCOLOR": "1",
-    }
-    done = subprocess.run(
-        command,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-        stdin=subprocess.DEVNULL,
-    )
-    return done.stdout + done.stderr
 
 
 def test_the_runs_went_as_meant(runs: dict[str, str]) -> None:
@@ -237,33 +128,8 @@ def test_its_files_are_private(lab: Lab, runs: dict[str, str], kind: str) -> Non
 
 
 def test_no_other_file_holds_one(lab: Lab, runs: dict[str, str], tmp_path: Path) -> None:
-    """Nothing in root_dir but the secrets, servers' data included; and nothing elsewhere that others can read."""
-    # A word of this run's own shows that what others can read would have been found.
-    word = secrets.token_hex(16)
-    spelled, seen = tmp_path / "spelled", Path(lab.root, "seen")
-    spelled.write_bytes(b"\n".join([*CANARIES, word.encode()]))
-    seen.write_text(word)
-    seen.chmod(0o644)
     kept = {lab.folder(kind) / "secrets" / secret for kind, secret in SECRETS.items()}
-    assert _holding(spelled, lab.root) == {*kept, seen}
-    # What nobody else can enter holds nothing that others could read.
-    closed = ["-type", "d", "!", "-perm", "-001", "-prune", "-o"]
-    readable = ["-perm", "-004", "-newermt", f"@{runs['begun']}", "-size", LARGEST]
-    assert _holding(spelled, *PUBLIC, where=closed, which=readable) == {seen}
-    seen.unlink()
-
-
-def _holding(spelled: Path, *tops: str, where: Sequence[str] = (), which: Sequence[str] = ()) -> set[Path]:
-    """The files below that hold one of the spellings; what is written or removed meanwhile is nobody's mistake."""
-    search = ["grep", "--files-with-matches", "--text", "--fixed-strings", "--no-messages", f"--file={spelled}"]
-    done = subprocess.run(
-        ["find", *tops, *where, "-type", "f", *which, "-exec", *search, "{}", "+"],
-        env={**os.environ, "LC_ALL": "C"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return {Path(line) for line in done.stdout.splitlines()}
+    require_kept(lab.root, kept, float(runs["begun"]), tmp_path)
 
 
 def test_a_password_that_others_could_read_is_protected(lab: Lab, runs: dict[str, str]) -> None:

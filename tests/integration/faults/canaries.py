@@ -1,0 +1,164 @@
+"""Canaries: texts to give as secrets, every spelling of them, and the places where others could read one."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import until
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import PATIENCE, PYTHON, ROOT
+
+FIRST = "Känarie'n-\"eins\\ %_x"
+SECOND = "Zw'eiter \\'\"ö-vogel%s"
+# What the machine writes to while all of it runs.
+PUBLIC = ("/tmp", "/var/tmp", "/run", "/var/log", "/etc", "/dev/shm")
+# As find writes sizes.
+LARGEST = "-64M"
+
+
+def spellings(text: str) -> set[bytes]:
+    """Plain, and as SQL, URLs, JSON, shells, Python and base64 would have it; not taken from what is tested."""
+    escaped = text.replace("\\", "\\\\")
+    texts = {
+        text,
+        text.replace("'", "''"),
+        escaped.replace("'", "\\'"),
+        escaped.replace('"', '\\"'),
+        escaped.replace("'", "''"),
+        quote(text),
+        quote(text, safe=""),
+        quote_plus(text),
+        json.dumps(text)[1:-1],
+        json.dumps(text, ensure_ascii=False)[1:-1],
+        json.dumps(json.dumps(text))[3:-3],
+        shlex.quote(text)[1:-1],
+        text.replace("'", "'\\''"),
+        repr(text)[1:-1],
+    }
+    plain = [text.encode(), text.encode("latin-1")]
+    coded = [base64.b64encode(each).rstrip(b"=") for each in plain]
+    return {*(each.encode() for each in texts), *plain, *coded, plain[0].hex().encode()}
+
+
+CANARIES = frozenset(spelling for text in (FIRST, SECOND) for spelling in spellings(text))
+
+
+def require_clean(where: str, content: bytes | str) -> None:
+    raw = content.encode() if isinstance(content, str) else content
+    found = [spelling for spelling in CANARIES if spelling in raw]
+    assert not found, f"{where} shows {found[0]!r}"
+
+
+@contextmanager
+def watched_processes() -> Iterator[Callable[[], None]]:
+    """All processes' command lines and environments, of host and containers, read again and again.
+
+    What it yields returns once every process that was there when it was called has been looked at.
+    """
+    shown: set[str] = set()  # without what it was: an environment may hold what is no business of a test's log
+    known: dict[str, bytes] = {}  # most are what they were at the last look
+    over, looks = threading.Event(), [0]
+
+    def looked_at() -> None:
+        # The look that is under way may have passed it by, so it is the next one that counts.
+        enough = looks[0] + 2
+        until(lambda: looks[0] >= enough)
+
+    def watch() -> None:
+        while not over.is_set():
+            for pid in filter(str.isdigit, os.listdir("/proc")):
+                for path in (f"/proc/{pid}/cmdline", f"/proc/{pid}/environ"):
+                    try:
+                        with open(path, "rb", buffering=0) as stream:
+                            content = stream.read()
+                    except OSError:
+                        continue
+                    if known.get(path) == content:
+                        continue
+                    known[path] = content
+                    if any(spelling in content for spelling in CANARIES):
+                        shown.add(path if path.endswith("environ") else f"{path}: {content[:400]!r}")
+            looks[0] += 1
+            time.sleep(0.02)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield looked_at
+    finally:
+        over.set()
+        watcher.join()
+    assert not shown, sorted(shown)[:10]
+
+
+def ansible(folder: Path, playbook: str, variables: Mapping[str, Any], more: Sequence[str]) -> str:
+    """What a playbook says on this machine at its loudest.
+
+    ``folder`` is where it works, and others can't enter: a file of variables is where a user keeps a secret.
+    """
+    folder.chmod(0o700)
+    (folder / "variables.json").write_text(json.dumps(variables))
+    command = [
+        str(Path(sys.executable).with_name("ansible-playbook")), playbook, "-vvvv", "--diff",
+        "--inventory=localhost,", "--connection=local", f"--extra-vars=@{folder}/variables.json", *more,
+    ]  # fmt: skip
+    environment = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections"),
+        "ANSIBLE_PYTHON_INTERPRETER": PYTHON,
+        "ANSIBLE_HOME": str(folder / "home"),
+        "ANSIBLE_LOCAL_TEMP": str(folder / "local"),
+        "ANSIBLE_REMOTE_TEMP": str(folder / "remote"),
+        "ANSIBLE_NOCOLOR": "1",
+    }
+    done = subprocess.run(
+        command,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+        stdin=subprocess.DEVNULL,
+    )
+    return done.stdout + done.stderr
+
+
+def require_kept(root: str, kept: set[Path], begun: float, folder: Path) -> None:
+    """Only what is ``kept`` holds one in ``root``, and nothing elsewhere that others can read and that is newer."""
+    # A word of this run's own shows that what others can read would have been found.
+    word = secrets.token_hex(16)
+    spelled, seen = folder / "spelled", Path(root, "seen")
+    spelled.write_bytes(b"\n".join([*CANARIES, word.encode()]))
+    seen.write_text(word)
+    seen.chmod(0o644)
+    assert _holding(spelled, root) == {*kept, seen}
+    # What nobody else can enter holds nothing that others could read.
+    closed = ["-type", "d", "!", "-perm", "-001", "-prune", "-o"]
+    readable = ["-perm", "-004", "-newermt", f"@{begun}", "-size", LARGEST]
+    assert _holding(spelled, *PUBLIC, where=closed, which=readable) == {seen}
+    seen.unlink()
+
+
+def _holding(spelled: Path, *tops: str, where: Sequence[str] = (), which: Sequence[str] = ()) -> set[Path]:
+    """The files below that hold one of the spellings; what is written or removed meanwhile is nobody's mistake."""
+    search = ["grep", "--files-with-matches", "--text", "--fixed-strings", "--no-messages", f"--file={spelled}"]
+    done = subprocess.run(
+        ["find", *tops, *where, "-type", "f", *which, "-exec", *search, "{}", "+"],
+        env={**os.environ, "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {Path(line) for line in done.stdout.splitlines()}
