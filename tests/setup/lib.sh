@@ -74,9 +74,7 @@ joined() {
   grep -E "^([a-z]+: .* done in |=+ [0-9]+ passed)" "$logs/$1.log" || true
 }
 
-running() { [ -n "${besides[$1]}" ] && kill -0 "${besides[$1]}" 2>/dev/null; }
-
-settled() { running "$1" || joined "$1"; }
+settled() { kill -0 "${besides[$1]}" 2>/dev/null || joined "$1"; }
 
 # What still goes on beside, when a step fails.
 end_besides() {
