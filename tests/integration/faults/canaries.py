@@ -163,10 +163,13 @@ def _require(expected: set[Path], search: Callable[[], set[Path]]) -> None:
 
 
 def _holding(spelled: Path, *tops: str, where: Sequence[str] = (), which: Sequence[str] = ()) -> set[Path]:
-    """The files below that hold one of the spellings; what is written or removed meanwhile is nobody's mistake."""
+    """The files below that hold one of the spellings; what is written or removed meanwhile is nobody's mistake.
+
+    Not on other file systems, for a /proc may be among them where somebody builds a root.
+    """
     search = ["grep", "--files-with-matches", "--text", "--fixed-strings", "--no-messages", f"--file={spelled}"]
     done = subprocess.run(
-        ["find", *tops, *where, "-type", "f", *which, "-exec", *search, "{}", "+"],
+        ["find", *tops, "-xdev", *where, "-type", "f", *which, "-exec", *search, "{}", "+"],
         env={**os.environ, "LC_ALL": "C"},
         capture_output=True,
         text=True,
