@@ -149,6 +149,12 @@ def host(
         yield second_host(name, images)
 
 
+@pytest.fixture
+def here(tmp_path: Path) -> Host:
+    """This machine, for a test that is on the second host, too."""
+    return this_host(tmp_path)
+
+
 def this_host(folder: Path) -> Host:
     """The machine itself, with its engine shared: nothing on it is the tests' own but what carries their prefix."""
     told = {

@@ -404,6 +404,12 @@ def test_to_be_exclusive_is_to_have_no_right_on_the_servers_own_objects(servers:
         assert server.ask(may, database="edge") == [(False, False, True)]
 
 
+def told_memberships(server: Server, user: str) -> list[tuple[str, str]]:
+    given = {**server.reached, "gather": ["grants"]}
+    told = modules.start("flatrun_db_info", given, server.modules).finish().good().said["grants"]
+    return [(each["object"], each["privilege"]) for each in told if each["user"] == user]
+
+
 def test_a_membership_that_gives_nothing_is_told_as_such(
     servers: dict[str, Server], other_lines: dict[str, Server]
 ) -> None:
@@ -413,15 +419,11 @@ def test_a_membership_that_gives_nothing_is_told_as_such(
         if kind == "DORMANT":
             made[-1] += " WITH ADMIN TRUE, INHERIT FALSE, SET FALSE"
         server.say(*made)
-        given = {**server.reached, "gather": ["grants"]}
         try:
-            told = modules.start("flatrun_db_info", given, server.modules).finish().good().said["grants"]
-            found = [(each["object"], each["privilege"]) for each in told if each["user"] == "edge_maker"]
-            assert found == [("edge_made", kind)]
+            assert told_memberships(server, "edge_maker") == [("edge_made", kind)]
             if kind == "DORMANT":
                 server.say("GRANT edge_made TO edge_maker WITH SET TRUE")
-                told = modules.start("flatrun_db_info", given, server.modules).finish().good().said["grants"]
-                assert [each["privilege"] for each in told if each["user"] == "edge_maker"] == ["MEMBER"]
+                assert told_memberships(server, "edge_maker") == [("edge_made", "MEMBER")]
         finally:
             server.say("DROP ROLE edge_made", "DROP ROLE edge_maker")
 

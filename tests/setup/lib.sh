@@ -74,13 +74,13 @@ joined() {
   grep -E "^([a-z]+: .* done in |=+ [0-9]+ passed)" "$logs/$1.log" || true
 }
 
-settled() { kill -0 "${besides[$1]}" 2>/dev/null || joined "$1"; }
+settled() { jobs -pr | grep -qx "${besides[$1]}" || joined "$1"; }
 
-# What still goes on beside, when a step fails.
+# What still goes on beside, when a step fails; the number of one that has ended may be another's by now.
 end_besides() {
   local pid
-  for pid in "${besides[@]}"; do
-    [ -z "$pid" ] || { pkill -TERM -P "$pid"; kill -TERM "$pid"; } 2>/dev/null || true
+  for pid in $(jobs -pr); do
+    { pkill -TERM -P "$pid"; kill -TERM "$pid"; } 2>/dev/null || true
   done
 }
 
