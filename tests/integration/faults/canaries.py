@@ -20,8 +20,10 @@ from urllib.parse import quote, quote_plus
 from ansible_collections.flatrun.infra.tests.integration.faults.lab import until
 from ansible_collections.flatrun.infra.tests.integration.faults.modules import PATIENCE, PYTHON, ROOT
 
-FIRST = "Känarie'n-\"eins\\ %_x"
-SECOND = "Zw'eiter \\'\"ö-vogel%s"
+# Of this process alone: tests beside it, on another worker, give a server's client the password of theirs.
+_OWN = secrets.token_hex(4)
+FIRST = f"Känarie'n-\"eins\\ %_{_OWN}x"
+SECOND = f"Zw'eiter {_OWN}\\'\"ö-vogel%s"
 # What the machine writes to while all of it runs.
 PUBLIC = ("/tmp", "/var/tmp", "/run", "/var/log", "/etc", "/dev/shm")
 # As find writes sizes.
