@@ -21,8 +21,8 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.flatrun.infra.tests.integration import databases
-from ansible_collections.flatrun.infra.tests.integration.faults.lab import EVERYTHING
-from ansible_collections.flatrun.infra.tests.integration.faults.modules import WAIT
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import EVERYTHING, module_path
+from ansible_collections.flatrun.infra.tests.integration.faults.modules import WAIT, interpreter
 from ansible_collections.flatrun.infra.tests.integration.ports import free_ports
 
 # Fixtures, found by their names.
@@ -156,10 +156,16 @@ def here(tmp_path: Path) -> Host:
 
 
 def this_host(folder: Path) -> Host:
-    """The machine itself, with its engine shared: nothing on it is the tests' own but what carries their prefix."""
+    """The machine itself, with its engine shared: nothing on it is the tests' own but what carries their prefix.
+
+    A thousand modules have what they import at hand here. Over SSH, and where Ansible has a test of its own, nothing
+    stands between it and the host's Python.
+    """
+    imported = folder / "imported"
+    imported.mkdir()
     told = {
         "ansible_connection": "local",
-        "ansible_python_interpreter": str(Path(os.environ.get("FLATRUN_TEST_PYTHON", "/usr/bin/python3")).absolute()),
+        "ansible_python_interpreter": str(interpreter(folder, module_path(imported))),
     }
     inventory = folder / "local.yml"
     inventory.write_text(yaml.safe_dump({"all": {"hosts": {"local": told}}}))

@@ -13,7 +13,7 @@ mkdir -p "$logs" "$cache"
 export PIP_RETRIES=10 PIP_DEFAULT_TIMEOUT=60
 # What the tests need of the distribution beside what role host sees to: what breaks things at a chosen moment, too.
 # shellcheck disable=SC2034
-test_packages=(iproute2 iptables mmdebstrap nghttp2-client openssh-client procps rsync shellcheck strace wrk)
+test_packages=(docker-registry iproute2 iptables mmdebstrap nghttp2-client openssh-client procps rsync shellcheck strace wrk)
 # This machine as Ansible's host, with the distribution's Python: its libraries are the ones that role host sees to.
 # shellcheck disable=SC2034
 this_machine=(-i 'localhost,' -c local -e ansible_python_interpreter=/usr/bin/python3)

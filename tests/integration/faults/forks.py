@@ -1,7 +1,9 @@
 """Forks a process for each run of a module, in which all that the module imports is there already.
 
 Run by the host's Python with the path of a socket; it ends when its own standard input does. Each connection brings the
-module's path and its three standard streams, and is told the process's number, and in the end how it ended.
+three standard streams and, with zeros between them, the module's path, or the folder and environment for a program that
+comes by standard input, as Ansible's do (`interpreter.py`). It is told the process's number and, in the end, how that
+ended.
 """
 
 import contextlib
@@ -17,6 +19,7 @@ import sys
 
 # What modules import only where they need it, and the package of which Ansible's own part takes some by their names.
 _LATER = ("docker", "psycopg2", "pymysql", "redis")
+OWN_PATHS = {sys.path[0], *os.environ.get("PYTHONPATH", "").split(":")}
 _PROFILES = "ansible.module_utils._internal._json._profiles"
 
 
@@ -33,10 +36,15 @@ def serve(path: str) -> None:
         sys.stdout.flush()
         while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
             with listener.accept()[0] as caller:
-                module, streams, _flags, _address = socket.recv_fds(caller, 4096, 3)
-                begin(module.decode(), streams, listener, caller)
+                first, streams, _flags, _address = socket.recv_fds(caller, 4096, 3)
+                begin((first + rest(caller)).split(b"\0"), streams, listener, caller)
                 for stream in streams:
                     os.close(stream)
+
+
+def rest(caller: socket.socket) -> bytes:
+    with caller.makefile("rb") as told:
+        return told.read()
 
 
 def profiles() -> list[str]:
@@ -47,9 +55,11 @@ def profiles() -> list[str]:
     return [f"{_PROFILES}.{each.name}" for each in pkgutil.iter_modules(found.__path__)]
 
 
-def begin(module: str, streams: list[int], listener: socket.socket, caller: socket.socket) -> None:
-    # Imported once, run by nobody: what is in it is run by its path, as Ansible does.
-    importlib.import_module("ansible_collections.flatrun.infra.plugins.modules." + os.path.basename(module)[:-3])
+def begin(told: list[bytes], streams: list[int], listener: socket.socket, caller: socket.socket) -> None:
+    module, *place = map(os.fsdecode, told)
+    if module:
+        # Imported once, run by nobody: what is in it is run by its path, as Ansible does.
+        importlib.import_module("ansible_collections.flatrun.infra.plugins.modules." + os.path.basename(module)[:-3])
     gc.freeze()
     if os.fork():
         return
@@ -71,8 +81,20 @@ def begin(module: str, streams: list[int], listener: socket.socket, caller: sock
         os.dup2(stream, number)
         os.close(stream)
     sys.argv = [module]
-    runpy.run_path(module, run_name="__main__")
+    if module:
+        runpy.run_path(module, run_name="__main__")
+    else:
+        run_input(*place)
     sys.exit(0)
+
+
+def run_input(folder: str, *environment: str) -> None:
+    """As an interpreter without arguments does, in an environment that knows nothing of this process's own."""
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(pair.split("=", 1) for pair in environment)
+    sys.path[:] = [path for path in sys.path if path not in OWN_PATHS]
+    exec(compile(sys.stdin.buffer.read(), "<stdin>", "exec"), {"__name__": "__main__"})
 
 
 if __name__ == "__main__":

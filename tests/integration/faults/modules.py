@@ -12,6 +12,7 @@ import functools
 import json
 import os
 import select
+import shlex
 import signal
 import socket
 import subprocess
@@ -149,6 +150,7 @@ class Forked(Run):
         self.caller.connect(_forking(path))
         streams = [stream.fileno() for stream in (arguments, *self.files)]
         socket.send_fds(self.caller, [module.encode()], streams)
+        self.caller.shutdown(socket.SHUT_WR)
         # Unbuffered, so that what is still to be told can be waited for.
         self.told = self.caller.makefile("rb", buffering=0)
         self.pid = int(self.told.readline())
@@ -183,6 +185,15 @@ def _written(stream: IO[bytes]) -> str:
 
 def _environment(path: Path) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(path), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def interpreter(folder: Path, path: Path) -> Path:
+    """The same for Ansible: a Python to give modules to, in ``folder``; ``path`` is what they import from."""
+    made = folder / "python"
+    words = [PYTHON, "-I", "-S", str(Path(__file__).with_name("interpreter.py")), _forking(path)]
+    made.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+    made.chmod(0o755)
+    return made
 
 
 @functools.cache

@@ -56,7 +56,7 @@ class Case:
 
 
 def _secret(kind: str, text: str) -> Mapping[str, Any]:
-    return {"secrets": {"password" if kind == "redis" else "root_password": text}}
+    return {"secrets": {{"redis": "password", "postgresql": "postgres_password"}.get(kind, "root_password"): text}}
 
 
 def _config(text: str) -> Mapping[str, Any]:
@@ -67,9 +67,12 @@ CASES = {
     "first-redis": Case("redis", {}, points=5),
     "first-nginx": Case("nginx", {}, points=5),
     "first-mysql": Case("mysql", {}, points=2),
+    "first-postgresql": Case("postgresql", {}, points=2),
     "password-redis": Case("redis", {}, _secret("redis", OTHER), points=4, steady=True),
-    "password-mysql": Case("mysql", {}, _secret("mysql", OTHER), points=5, steady=True),
-    "image-redis": Case("redis", {}, {"image": "{PREFIX}-redis:other"}, points=4),
+    "password-mysql": Case("mysql", {}, _secret("mysql", OTHER), points=3, steady=True),
+    "password-mariadb": Case("mariadb", {}, _secret("mariadb", OTHER), points=5, steady=True),
+    "password-postgresql": Case("postgresql", {}, _secret("postgresql", OTHER), points=5, steady=True),
+    "image-redis": Case("redis", {}, {"image": "{PREFIX}-redis:other"}, points=3),
     "memory-mysql": Case("mysql", {}, {"memory": "2g"}, points=2),
     "config-redis": Case("redis", _config("maxmemory 64mb\n"), _config("maxmemory 65mb\n"), points=4),
     "release-nginx": Case("nginx", {}, _config("map $uri $canary { default 1; }\n"), points=6, steady=True),

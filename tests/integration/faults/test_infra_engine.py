@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -52,7 +53,10 @@ def test_an_engine_that_accepts_and_never_answers(lab: Lab, tmp_path: Path, chec
     assert ended.seconds < TIMEOUT + GRACE + PYTHON_STARTS
 
 
-@pytest.mark.parametrize("fault", [proxy.failing, proxy.half, proxy.broken, proxy.drop, proxy.hang])
+FAULTS = (proxy.failing, proxy.half, proxy.broken, proxy.drop, proxy.hang)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("path", ["/version", "/info", "/containers/json", "/containers/*/json"])
 def test_an_engine_that_answers_nonsense(lab: Lab, tmp_path: Path, fault: proxy.Fault, path: str) -> None:
     before = lab.untouched()
@@ -66,6 +70,42 @@ def test_an_engine_that_answers_nonsense(lab: Lab, tmp_path: Path, fault: proxy.
     assert ended.seconds < TIMEOUT + GRACE + PYTHON_STARTS
     assert not ended.changed
     assert lab.untouched() == before
+
+
+@pytest.fixture(scope="module")
+def nginx(lab: Lab) -> None:
+    lab.settle(lab.item("nginx"))
+
+
+@pytest.mark.usefixtures("nginx")
+@pytest.mark.parametrize("module", ["flatrun_vhost", "flatrun_vhost_info", "flatrun_db"])
+def test_each_call_of_the_others_answered_with_nonsense(lab: Lab, tmp_path: Path, module: str) -> None:
+    """Before anything is altered they ask, and whatever the answer is, it is the engine that is named."""
+    kind = {"flatrun_vhost": "nginx", "flatrun_vhost_info": "nginx"}.get(module, "redis")
+    given: dict[str, Any] = {
+        "flatrun_vhost": {"vhosts": [{"name": "bird.example.com", "upstream": "127.0.0.1:1"}]},
+        "flatrun_db": {"users": [{"name": "bird", "password": "of a bird"}]},
+    }.get(module, {})
+    given = {"container": lab.name(kind), "root_dir": lab.root, "timeout": TIMEOUT, **given}
+    recording = Proxy(tmp_path / "recording.sock")
+    modules.start(
+        module, {**given, "docker_host": recording.where, "timeout": 60, "_ansible_check_mode": True}, lab.modules
+    ).finish().good()
+    recording.close()
+    before = lab.untouched()
+    assert recording.calls
+    for number, (call, fault) in enumerate(itertools.product(recording.calls, FAULTS)):
+        # One that hangs takes as long as the timeout: once is enough.
+        if fault is proxy.hang and number >= len(FAULTS):
+            continue
+        between = Proxy(tmp_path / "bad.sock", call, BEFORE, fault)
+        try:
+            ended = modules.start(module, {**given, "docker_host": between.where}, lab.modules).finish()
+        finally:
+            between.close()
+        assert between.where in ended.refused().message, f"{fault.__name__} at {call}: {ended.message}"
+        assert ended.seconds < TIMEOUT + GRACE + PYTHON_STARTS
+        assert lab.untouched() == before, f"{fault.__name__} at {call}"
 
 
 # Over TCP an engine may be anywhere; this way of naming a socket is taken for no socket's name.

@@ -192,7 +192,7 @@ FIRST = {
 }
 
 
-@pytest.mark.parametrize("image", others_long(FIRST, "mysql-rude", "postgresql"))
+@pytest.mark.parametrize("image", others_long(FIRST, "postgresql"))
 def test_a_first_start_killed_midway(lab: Lab, image: str) -> None:
     """A container killed while it initialises, and its run with it, is never taken for a server that is ready."""
     kind = image.removesuffix("-rude")
