@@ -301,6 +301,8 @@ def started(
             "container": name,
             "image": image_of(line, images),
             "networks": [prefix],
+            # Nobody asks here how they are.
+            "healthcheck": {"interval": "2m"},
             **({"config_files": {"90-tests.cnf": _MARIADB + settings, **files}} if line.startswith("mariadb") else {}),
         }
         for line, name in names.items()

@@ -26,6 +26,7 @@ from ansible_collections.flatrun.infra.tests.integration.faults.lab import (
     docker,
     inspect,
     module_path,
+    others_long,
     pause,
     until,
 )
@@ -211,6 +212,7 @@ def test_an_upstream_may_be_missing_appear_move_and_go(site: Site) -> None:
     site.until("blog.example.com", 502)
 
 
+@pytest.mark.parametrize("site", others_long(LINES, "1.30"), indirect=True)
 def test_a_pool_spreads_by_weight_leaves_out_who_fails_and_takes_it_back(site: Site) -> None:
     lab = site.lab
     one, two = backend(lab, "one"), backend(lab, "two")

@@ -28,6 +28,8 @@ SECOND = f"Zw'eiter {_OWN}\\'\"ö-vogel%s"
 PUBLIC = ("/tmp", "/var/tmp", "/run", "/var/log", "/etc", "/dev/shm")
 # As find writes sizes.
 LARGEST = "-64M"
+# A process that has been looked at so many times is looked at each so many looks alone: most are what they were.
+KNOWN, SELDOM = 20, 20
 
 
 def spellings(text: str) -> set[bytes]:
@@ -70,17 +72,21 @@ def watched_processes() -> Iterator[Callable[[], None]]:
     What it yields returns once every process that was there when it was called has been looked at.
     """
     shown: set[str] = set()  # without what it was: an environment may hold what is no business of a test's log
-    known: dict[str, bytes] = {}  # most are what they were at the last look
+    known: dict[str, bytes] = {}
     over, looks = threading.Event(), [0]
 
     def looked_at() -> None:
-        # The look that is under way may have passed it by, so it is the next one that counts.
-        enough = looks[0] + 2
+        # The look that is under way may have passed it by, so it is one of the next that counts.
+        enough = looks[0] + 1 + SELDOM
         until(lambda: looks[0] >= enough)
 
     def watch() -> None:
+        times: dict[str, int] = {}
         while not over.is_set():
-            for pid in filter(str.isdigit, os.listdir("/proc")):
+            times = {pid: times.get(pid, 0) + 1 for pid in os.listdir("/proc") if pid.isdigit()}
+            for pid, count in times.items():
+                if count > KNOWN and looks[0] % SELDOM:
+                    continue
                 for path in (f"/proc/{pid}/cmdline", f"/proc/{pid}/environ"):
                     try:
                         with open(path, "rb", buffering=0) as stream:

@@ -64,8 +64,8 @@ def _config(text: str) -> Mapping[str, Any]:
 
 
 CASES = {
-    "first-redis": Case("redis", {}, points=5),
-    "first-nginx": Case("nginx", {}, points=5),
+    "first-redis": Case("redis", {}, points=4),
+    "first-nginx": Case("nginx", {}, points=4),
     "first-mysql": Case("mysql", {}, points=2),
     "first-postgresql": Case("postgresql", {}, points=2),
     "password-redis": Case("redis", {}, _secret("redis", OTHER), points=4, steady=True),
@@ -75,7 +75,7 @@ CASES = {
     "image-redis": Case("redis", {}, {"image": "{PREFIX}-redis:other"}, points=3),
     "memory-mysql": Case("mysql", {}, {"memory": "2g"}, points=2),
     "config-redis": Case("redis", _config("maxmemory 64mb\n"), _config("maxmemory 65mb\n"), points=4),
-    "release-nginx": Case("nginx", {}, _config("map $uri $canary { default 1; }\n"), points=6, steady=True),
+    "release-nginx": Case("nginx", {}, _config("map $uri $canary { default 1; }\n"), points=4, steady=True),
 }
 
 
