@@ -19,8 +19,9 @@ import sys
 
 # What modules import only where they need it, and the package of which Ansible's own part takes some by their names.
 _LATER = ("docker", "psycopg2", "pymysql", "redis")
-OWN_PATHS = {sys.path[0], *os.environ.get("PYTHONPATH", "").split(":")}
 _PROFILES = "ansible.module_utils._internal._json._profiles"
+# Where this process imports from and an interpreter without arguments would not.
+_OWN_PATHS = {sys.path[0], *os.environ.get("PYTHONPATH", "").split(":")}
 
 
 def serve(path: str) -> None:
@@ -93,7 +94,7 @@ def run_input(folder: str, *environment: str) -> None:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(pair.split("=", 1) for pair in environment)
-    sys.path[:] = [path for path in sys.path if path not in OWN_PATHS]
+    sys.path[:] = [path for path in sys.path if path not in _OWN_PATHS]
     exec(compile(sys.stdin.buffer.read(), "<stdin>", "exec"), {"__name__": "__main__"})
 
 
