@@ -8,6 +8,7 @@ from __future__ import annotations
 import select
 import shutil
 import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Unreachable
+from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
+from ansible_collections.flatrun.infra.plugins.module_utils.database import administrator
 from ansible_collections.flatrun.infra.tests.integration.databases import ENGINES, GROUP, Server, run, started
 from ansible_collections.flatrun.infra.tests.integration.faults.lab import inspect, module_path
 
@@ -192,6 +195,24 @@ def test_a_certificate_of_ones_own(server: Server, place: dict[str, Any], files:
         assert run(mine, GONE)
     finally:
         server.run({"users": [{"name": "certified", "state": "absent"}]})
+
+
+@pytest.mark.parametrize("name", ["mysql", "mariadb"])
+def test_the_administrators_login(served: dict[str, Server], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """flatrun_infra's own, time and again while a server starts: without the system's authorities, which take long."""
+    monkeypatch.delattr(ssl.SSLContext, "load_default_certs")
+    server = served[name]
+    at, (user, password) = server.endpoint, server.administrator
+    account = administrator.Account(at.host, at.port, user, Secret(password))
+    with server.opened() as held, held.cursor() as cursor:
+        cursor.execute("SET GLOBAL require_secure_transport = ON")
+        try:
+            administrator.attempt(name, account)
+            administrator.set_password(name, account, Secret(password))
+            with pytest.raises(administrator.Denied):
+                administrator.attempt(name, administrator.Account(at.host, at.port, user, Secret("another")))
+        finally:
+            cursor.execute("SET GLOBAL require_secure_transport = OFF")
 
 
 def test_by_its_socket(server: Server) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Callable
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Unreachable
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
-from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_native
+from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_native, mysql_tls
 
 # MySQL and MariaDB: access denied, as with a wrong password or an unknown account.
 _MYSQL_DENIED = (1045, 1130, 1698, 3118)
@@ -55,7 +55,9 @@ def _not_taken(words: object) -> FlatrunError:
 def _mysql(account: Account) -> Any:
     pymysql = _driver("pymysql", "python3-pymysql and python3-cryptography")
     try:
-        return pymysql.connect(
+        return mysql_tls.connect(
+            pymysql,
+            mysql_tls.context(),
             host=account.address,
             port=account.port,
             user=account.user,

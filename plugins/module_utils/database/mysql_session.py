@@ -17,6 +17,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import (
     Unreachable,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
+from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_tls
 from ansible_collections.flatrun.infra.plugins.module_utils.database.drivers import Denied, Forbidden, driver, log_in
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import DIFFERS, MARIADB, MYSQL, SAME, UNKNOWN
@@ -31,11 +32,6 @@ _MODE = "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION"
 _PATIENCE = 300
 # Said of an account whose password was taken; a name in what is said of others never comes last.
 _LOCKED = ("Account is locked", "account is locked")
-_NO_TLS = "SSL is required but the server doesn't support it"
-
-
-class _Plain(Exception):
-    """The server speaks no TLS."""
 
 
 @contextmanager
@@ -65,18 +61,13 @@ class Session:
         self._require_tls()
 
     def _open(self, password: Secret | None) -> Any:
-        try:
-            return self._connect(password, self._tls())
-        except _Plain:
-            # Newer versions of the driver insist on TLS where they may take it; no password was sent yet.
-            return self._connect(password, {"ssl_disabled": True})
-
-    def _connect(self, password: Secret | None, tls: Mapping[str, Any]) -> Any:
         at = {"unix_socket": self.endpoint.socket} if self.endpoint.socket else {"host": self.endpoint.host}
         try:
-            made = self.pymysql.connect(
+            made = mysql_tls.connect(
+                self.pymysql,
+                self._context(),
+                insists=self.endpoint.tls.mode != "prefer",
                 **at,
-                **tls,
                 port=self.endpoint.port,
                 user=self.endpoint.user,
                 # Text would be sent as latin1; the server compares bytes.
@@ -93,29 +84,27 @@ class Session:
             made._read_timeout = self.patience
             return made
         except self.pymysql.err.MySQLError as error:
-            if self.endpoint.tls.mode == "prefer" and _NO_TLS in str(error):
-                raise _Plain from None
             kind = Denied if error.args and error.args[0] in _DENIED else Unreachable
             raise kind(str(error.args[-1] if error.args else error)) from None
         except (OSError, RuntimeError) as error:
             raise Unreachable(str(error)) from None
 
-    def _tls(self) -> dict[str, Any]:
+    def _context(self) -> ssl.SSLContext | None:
         """The driver takes TLS where the server offers it; whether it did is looked at afterwards."""
         tls = self.endpoint.tls
         if tls.mode == "disable" or self.endpoint.socket:
-            return {"ssl_disabled": True}
-        # Not the default context: it reads all the system's authorities, for 50 ms and for nothing.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            return None
+        context = mysql_tls.context()
         if tls.ca:
             with _in_pem("ca_cert"):
                 context.load_verify_locations(tls.ca)
-        context.check_hostname = tls.mode == "verify-full" and tls.check_hostname
-        context.verify_mode = ssl.CERT_REQUIRED if tls.mode in ("verify-ca", "verify-full") else ssl.CERT_NONE
+        if tls.mode in ("verify-ca", "verify-full"):
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.check_hostname = tls.mode == "verify-full" and tls.check_hostname
         if tls.certificate:
             with _in_pem("client_cert"):
                 context.load_cert_chain(tls.certificate, tls.key or None)
-        return {"ssl": context}
+        return context
 
     def _require_tls(self) -> None:
         if self.endpoint.tls.mode in ("disable", "prefer") or self.endpoint.socket:
