@@ -38,7 +38,7 @@ RETURN = r"""
 _value:
   description:
     - Mapping with C(problem), a sentence that is empty where the apps are sound, C(servers) with C(databases) and
-      C(users) of each, C(vhosts), and C(connections) by app.
+      C(users) of each beside the options to connect, C(vhosts), and C(connections) by app.
   type: dict
 """
 

@@ -26,9 +26,10 @@ _DATABASE = ("server", "name", "user", "password", "encoding", "collation", "ext
 
 @dataclass(frozen=True)
 class Apps:
-    """``servers`` maps a server's name to its databases and users, ``connections`` an app's to its values."""
+    """``servers`` maps a server's name to the options of flatrun_db that make its databases and users, ``connections`` an
+    app's to its values."""
 
-    servers: Mapping[str, Mapping[str, list[Item]]]
+    servers: Mapping[str, Item]
     vhosts: tuple[Item, ...]
     connections: Mapping[str, Item]
 
@@ -61,12 +62,12 @@ def read_apps(given: Any, servers: Mapping[str, Item], environment: Mapping[str,
     names.distinct((name for name, _values in apps), "deployments", "the app")
     for server, options in servers.items():
         _check_server(options, f"servers.{server}")
-    made: dict[str, dict[str, list[Item]]] = {}
+    made: dict[str, Item] = {}
     connections = {}
     for name, values in apps:
         if values.given.get("database") and not _is_gone(values):
             server, database, user = _database(name, values, servers)
-            there = made.setdefault(server, {"databases": [], "users": []})
+            there = made.setdefault(server, {**servers[server], "databases": [], "users": []})
             there["databases"].append(database)
             there["users"] += [] if user in there["users"] else [user]
             connections[name] = _told(servers[server], database, user)

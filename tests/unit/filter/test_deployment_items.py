@@ -37,6 +37,7 @@ def test_an_app_with_all_of_it() -> None:
     assert found["problem"] == ""
     assert found["servers"] == {
         "main": {
+            **MAIN,
             "databases": [{"name": "blog", "owner": "blog"}],
             "users": [{"name": "blog", "password": "p@ss/w:rd"}],
         }
@@ -73,6 +74,7 @@ def test_many_apps_are_one_call_a_server() -> None:
     assert found["problem"] == ""
     assert [database["name"] for database in found["servers"]["main"]["databases"]] == ["a"]
     assert found["servers"]["far"] == {
+        **FAR,
         "databases": [
             {"name": "b-db", "owner": "shared", "encoding": "UTF8", "extensions": ["citext"]},
             {"name": "c", "owner": "shared"},
