@@ -26,8 +26,8 @@ _DATABASE = ("server", "name", "user", "password", "encoding", "collation", "ext
 
 @dataclass(frozen=True)
 class Apps:
-    """``servers`` maps a server's name to the options of flatrun_db that make its databases and users, ``connections`` an
-    app's to its values."""
+    """``servers`` maps a server's name to the options of flatrun_db that make its databases and users, ``connections``
+    an app's to its values."""
 
     servers: Mapping[str, Item]
     vhosts: tuple[Item, ...]
@@ -62,7 +62,7 @@ def read_apps(given: Any, servers: Mapping[str, Item], environment: Mapping[str,
     names.distinct((name for name, _values in apps), "deployments", "the app")
     for server, options in servers.items():
         _check_server(options, f"servers.{server}")
-    made: dict[str, Item] = {}
+    made: dict[str, dict[str, Any]] = {}
     connections = {}
     for name, values in apps:
         if values.given.get("database") and not _is_gone(values):
