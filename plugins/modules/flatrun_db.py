@@ -404,7 +404,7 @@ EXAMPLES = r"""
     login_user: provisioner
     login_password: "{{ provisioner_password }}"
     databases:
-      - name: blog
+      - name: wiki
 
 - name: Let an app use its own keys of Redis
   flatrun.infra.flatrun_db:

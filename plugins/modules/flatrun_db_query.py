@@ -141,6 +141,20 @@ results:
       columns: [orders]
       rowcount: 1
       truncated: false
+actions:
+  description: That the query was run, where it may write; on failure whether it was.
+  type: list
+  elements: dict
+  returned: always
+  sample:
+    - action: run
+      target: container flatrun-mysql
+      reason: the query may write
+reason:
+  description: Why nothing was to be done.
+  type: str
+  returned: when nothing was to be done
+  sample: the query only reads
 """
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.module import change

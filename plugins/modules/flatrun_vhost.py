@@ -711,7 +711,7 @@ EXAMPLES = r"""
 - name: Remove one
   flatrun.infra.flatrun_vhost:
     vhosts:
-      - name: blog.example.com
+      - name: app.example.com
         state: absent
 """
 

@@ -5,6 +5,7 @@ With the oldest ansible-core that is supported beside the newest: what the colle
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -13,13 +14,16 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.flatrun.infra.tests.integration.conftest import CACHE, ROOT
 from ansible_collections.flatrun.infra.tests.integration.faults.lab import others_long
 from ansible_collections.flatrun.infra.tests.integration.faults.modules import WAIT
 from ansible_collections.flatrun.infra.tests.integration.ports import free_ports
+from packaging.requirements import Requirement
 
 OLDEST = "2.16"
 PASSWORD = 'it\'s "installed" \\ %41'
@@ -99,6 +103,28 @@ def test_it_holds_what_a_user_runs_and_nothing_else(artifact: Path) -> None:
         told = json.load(manifest)["collection_info"]
     assert (told["namespace"], told["name"], told["license"]) == ("flatrun", "infra", ["GPL-3.0-or-later"])
     assert set(told["dependencies"]) == {"community.docker"}
+
+
+def third_parties() -> set[str]:
+    """The distributions that the plugins import, apart from Ansible's own; drivers where they are wanted."""
+    sources = [path.read_text() for path in (ROOT / "plugins").rglob("*.py")]
+    lines = [node for source in sources for node in ast.walk(ast.parse(source))]
+    names = set(re.findall(r'driver\("(\w+)"', "".join(sources)))
+    names |= {alias.name for node in lines if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in lines if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    tops = {name.partition(".")[0] for name in names} - {"ansible", "ansible_collections"}
+    known = metadata.packages_distributions()
+    return {known[top][0] for top in tops - sys.stdlib_module_names if top in known}
+
+
+def test_an_execution_environment_gets_what_modules_import(installed: Path) -> None:
+    told = yaml.safe_load(run(commands(Path()) / "ansible-builder", "introspect", "--sanitize", installed))
+    ours = [line.partition("#")[0].strip() for line in told["python"] if "from collection flatrun.infra" in line]
+    wanted = {requirement.name: requirement for requirement in map(Requirement, ours)}
+    assert third_parties() <= wanted.keys()
+    # What the tests meet is what an environment may get.
+    assert all(requirement.specifier.contains(metadata.version(name)) for name, requirement in wanted.items())
+    assert [line for line in told["system"] if line.startswith("openssh-client")]
 
 
 @pytest.mark.parametrize("core", others_long(["the newest", OLDEST], OLDEST))
