@@ -64,7 +64,8 @@ def walk(room: Room[Spec, State], spec: Spec, check_mode: bool, course: Walk[Sta
         elif course.plan:
             with world.hold():
                 # Another run may have been at work until a moment ago: what counts is what is there now.
-                course.plan = room.plan(spec, world.observe())
+                seen = world.observe()
+                course.plan = course.plan if seen == state else room.plan(spec, seen)
                 world.apply(course.plan, course.done.append)
                 state = world.observe()
             _require_nothing_left(room.plan(spec, state), course.plan)

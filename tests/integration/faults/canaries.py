@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shlex
+import socket
 import subprocess
 import sys
 import threading
@@ -30,6 +31,12 @@ PUBLIC = ("/tmp", "/var/tmp", "/run", "/var/log", "/etc", "/dev/shm")
 LARGEST = "-64M"
 # A process that has been looked at so many times is looked at each so many looks alone: most are what they were.
 KNOWN, SELDOM = 20, 20
+# Runs the rest with a /dev of its own, in which the system's log is a socket in the folder that comes first.
+_WITH_LOG = """
+mkdir -p "$0/dev" && mount --rbind /dev "$0/dev" && mount -t tmpfs tmpfs /dev && mkdir /dev/shm || exit
+for name in null zero full random urandom; do touch /dev/$name && mount --bind "$0/dev/$name" /dev/$name; done
+ln -s /proc/self/fd /dev/fd && ln -s "$0/log" /dev/log && exec "$@"
+"""
 
 
 def spellings(text: str) -> set[bytes]:
@@ -111,14 +118,37 @@ def watched_processes() -> Iterator[Callable[[], None]]:
     assert not shown, sorted(shown)[:10]
 
 
+@contextmanager
+def system_log(folder: Path) -> Iterator[list[bytes]]:
+    """What the machine would have in its log, of programs that are run by ``_WITH_LOG``."""
+    messages: list[bytes] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.bind(str(folder / "log"))
+
+        def listen() -> None:
+            while message := log.recv(2**20):
+                messages.append(message)
+
+        listener = threading.Thread(target=listen)
+        listener.start()
+        try:
+            yield messages
+        finally:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+                last.sendto(b"", str(folder / "log"))
+            listener.join()
+            (folder / "log").unlink()
+
+
 def ansible(folder: Path, playbook: str, variables: Mapping[str, Any], more: Sequence[str]) -> str:
-    """What a playbook says on this machine at its loudest.
+    """What a playbook says on this machine at its loudest, and what the system's log has of it.
 
     ``folder`` is where it works, and others can't enter: a file of variables is where a user keeps a secret.
     """
     folder.chmod(0o700)
     (folder / "variables.json").write_text(json.dumps(variables))
     command = [
+        "unshare", "--mount", "--propagation=private", "sh", "-c", _WITH_LOG, str(folder),
         str(Path(sys.executable).with_name("ansible-playbook")), playbook, "-vvvv", "--diff",
         "--inventory=localhost,", "--connection=local", f"--extra-vars=@{folder}/variables.json", *more,
     ]  # fmt: skip
@@ -131,16 +161,19 @@ def ansible(folder: Path, playbook: str, variables: Mapping[str, Any], more: Seq
         "ANSIBLE_REMOTE_TEMP": str(folder / "remote"),
         "ANSIBLE_NOCOLOR": "1",
     }
-    done = subprocess.run(
-        command,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
-        stdin=subprocess.DEVNULL,
-    )
-    return done.stdout + done.stderr
+    with system_log(folder) as messages:
+        done = subprocess.run(
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+            stdin=subprocess.DEVNULL,
+        )
+    logged = b"\n".join(messages).decode()
+    assert "Invoked with" in logged, done.stdout + done.stderr
+    return done.stdout + done.stderr + logged
 
 
 def require_kept(root: str, kept: set[Path], begun: float, folder: Path) -> None:
