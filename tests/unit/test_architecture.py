@@ -54,7 +54,7 @@ READS_CHECK_MODE = {"core/module.py", "core/runner.py"}
 SHOWN = {
     "core": {"*"},
     "host": {"*"},
-    "service": {"arguments", "catalog", "engine", "home", "layout", "nginx", "served"},
+    "service": {"arguments", "catalog", "engine", "layout", "nginx", "secret_files", "served"},
     "database": {"administrator", "connections"},
     "vhost": {"release", "serve"},
     "cert": set(),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from traceback import extract_tb
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
@@ -23,6 +24,11 @@ _SHORTEST_MASKED = 8
 class _Module(AnsibleModule):  # type: ignore[misc]  # Ansible has no types
     def _log_invocation(self) -> None:
         """Not yet: Ansible logs items as Python prints them, and finds no secret there that has a quote in it."""
+
+    def fail_json(self, msg: str, **more: Any) -> None:
+        """Ansible's own refusals show parameters, too, and of a mapping that came as a text it knows the text alone."""
+        self.params: Any = _redacted(self.params, self.argument_spec)
+        super().fail_json(msg, **more)
 
 
 def change(arguments: Arguments, room: Room[Any, Any]) -> None:
@@ -60,8 +66,7 @@ def _open(arguments: Arguments) -> tuple[AnsibleModule, dict[str, Any]]:
         supports_check_mode=True,
     )
     params = module.params
-    # From here on the module holds no secret in the clear: what it prints as its invocation is redacted, and what
-    # a driver or the engine may quote in an error is masked in every usual spelling.
+    # From here on the module holds no secret in the clear, and masks what a driver or the engine may quote in an error.
     module.params = _redacted(params, arguments.options)
     module.log("Invoked with " + " ".join(f"{name}={value}" for name, value in module.params.items()))
     masked = {value for value in module.no_log_values if len(str(value)) >= _SHORTEST_MASKED}
@@ -78,11 +83,11 @@ def _close(module: AnsibleModule, leave: Callable[..., None], outcome: dict[str,
 
 
 def _texts(value: Any) -> Iterator[str]:
-    if not isinstance(value, (dict, list, tuple)):
+    if isinstance(value, (dict, list, tuple)):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
+    else:
         yield str(value)
-        return
-    for each in value.values() if isinstance(value, dict) else value:
-        yield from _texts(each)
 
 
 def _attempt(work: Callable[[], dict[str, Any]]) -> Any:
@@ -92,10 +97,8 @@ def _attempt(work: Callable[[], dict[str, Any]]) -> Any:
     except FlatrunError as error:
         return error
     except Exception as error:  # noqa: BLE001 - the only one of its kind in the collection, so that nobody ever sees a traceback
-        place = error.__traceback__
-        while place and place.tb_next:
-            place = place.tb_next
-        where = f"{place.tb_frame.f_code.co_name}, line {place.tb_lineno}" if place else "unknown"
+        place = extract_tb(error.__traceback__)[-1]
+        where = f"{place.name}, line {place.lineno}"
         return FlatrunError(
             f"unexpected {type(error).__name__}: {error} (in {where})",
             do="This is a defect of flatrun.infra: report it.",
@@ -104,10 +107,8 @@ def _attempt(work: Callable[[], dict[str, Any]]) -> Any:
 
 def _redacted(params: Any, options: Mapping[str, Any], is_item: bool = False) -> Any:
     """A copy without secrets; an item's without what was left out, since Ansible takes long over thousands of them."""
-    if isinstance(params, list):
-        return [_redacted(entry, options, is_item=True) for entry in params]
     if not isinstance(params, dict):
-        return params
+        return [_redacted(each, options, is_item=True) for each in params] if isinstance(params, list) else params
     copy = dict(params)
     for name, option in options.items():
         value = copy.get(name)

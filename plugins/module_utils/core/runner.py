@@ -84,5 +84,4 @@ def _require_nothing_left(rest: Plan, plan: Plan) -> None:
 
 def failure(error: FlatrunError, course: Walk[Any]) -> dict[str, Any]:
     """What a failed run returns: the sentence, and the truth about what was done before."""
-    done = [action.summary() for action in course.done]
-    return {"msg": error.sentence(), "changed": bool(done), "actions": done}
+    return {"msg": error.sentence(), "changed": bool(course.done), "actions": [act.summary() for act in course.done]}

@@ -22,8 +22,8 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import Connection, Tls
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine, address
-from ansible_collections.flatrun.infra.plugins.module_utils.service.home import NEXT, Home
 from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
+from ansible_collections.flatrun.infra.plugins.module_utils.service.secret_files import NEXT, SecretFiles
 
 _ADMINISTRATORS = {MYSQL: "root", MARIADB: "root", POSTGRESQL: "postgres", REDIS: DEFAULT_USER}
 _PORT = re.compile(r"(?:--port=|-p )(\d+)")
@@ -141,6 +141,6 @@ def _passwords(connection: Connection, labels: dict[str, str], engine: str, owne
         return (connection.password,)
     if connection.user not in ("", owner):
         return ()
-    home = Home(Layout(labels.get(f"{LABEL}root_dir") or connection.root_dir, connection.container))
+    home = SecretFiles(Layout(labels.get(f"{LABEL}root_dir") or connection.root_dir, connection.container))
     name = CATALOG[engine].secret
     return tuple(secret for secret in (home.secret(name), home.secret(name + NEXT)) if secret)

@@ -21,7 +21,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.change impo
     OpenDatabase,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.dialect import Dialect
-from ansible_collections.flatrun.infra.plugins.module_utils.database.engines import DIALECTS
+from ansible_collections.flatrun.infra.plugins.module_utils.database.engines import dialect_of
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     POSTGRESQL,
     Database,
@@ -47,7 +47,7 @@ _FILL_THE_LOG = 128
 def plan(task: Task, state: State) -> Plan:
     """Pure: the same task and state give the same plan."""
     missing = () if state.reached else (reach(str(task.connection), state.words),)
-    dialect = DIALECTS.get(state.engine)
+    dialect = dialect_of(state.engine)
     if dialect is None:
         # Nothing tells which engine it will be, so no statement can be foreseen.
         return Plan(missing)

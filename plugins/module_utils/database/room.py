@@ -6,22 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Union
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from typing import Any, Callable
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Unreachable
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import REACH, Plan, item_report
-from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Journal, Room
-from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_session as mysql
-from ansible_collections.flatrun.infra.plugins.module_utils.database import postgresql_session as postgresql
-from ansible_collections.flatrun.infra.plugins.module_utils.database import redis_session as redis
+from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Journal, Room, World
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint, locate
-from ansible_collections.flatrun.infra.plugins.module_utils.database.engines import DIALECTS
+from ansible_collections.flatrun.infra.plugins.module_utils.database.engines import dialect_of
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import POSTGRESQL, REDIS, UNKNOWN, State
-from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_world import MySQLWorld
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan import plan
-from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_world import PostgreSQLWorld
-from ansible_collections.flatrun.infra.plugins.module_utils.database.redis_world import RedisWorld
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import Task, WantedUser, parse
 
 
@@ -41,49 +35,35 @@ class Absent:
         raise Unreachable(self.words, str(self.task.connection), "Start it with flatrun.infra.flatrun_infra.")
 
 
-World = Union[MySQLWorld, PostgreSQLWorld, RedisWorld, Absent]
-
-
 @contextmanager
-def _world(task: Task) -> Iterator[World]:
+def _world(task: Task) -> Iterator[World[State]]:
     found = locate(task.connection)
     if isinstance(found, str):
         yield Absent(task, found)
-    elif found.engine == POSTGRESQL:
-        yield from _postgresql(found, task)
-    elif found.engine == REDIS:
-        yield from _redis(found, task)
-    else:
-        yield from _mysql(found, task)
+        return
+    session_of, world_of = _of_engine(found.engine)
+    with closing(session_of(found)) as session:
+        yield world_of(session, task)
 
 
-def _mysql(endpoint: Endpoint, task: Task) -> Iterator[World]:
-    session = mysql.Session(endpoint)
-    try:
-        yield MySQLWorld(session, task)
-    finally:
-        session.close()
+def _of_engine(engine: str) -> tuple[Callable[[Endpoint], Any], Callable[[Any, Task], World[State]]]:
+    """How a session with the engine is opened and what is done in it; imported only here, as in ``engines``."""
+    if engine == POSTGRESQL:
+        from ansible_collections.flatrun.infra.plugins.module_utils.database import postgresql_session, postgresql_world
 
+        return postgresql_session.Session, postgresql_world.PostgreSQLWorld
+    if engine == REDIS:
+        from ansible_collections.flatrun.infra.plugins.module_utils.database import redis_session, redis_world
 
-def _postgresql(endpoint: Endpoint, task: Task) -> Iterator[World]:
-    session = postgresql.Session(endpoint)
-    try:
-        yield PostgreSQLWorld(session, task)
-    finally:
-        session.close()
+        return redis_session.Session, redis_world.RedisWorld
+    from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_session, mysql_world
 
-
-def _redis(endpoint: Endpoint, task: Task) -> Iterator[World]:
-    session = redis.Session(endpoint)
-    try:
-        yield RedisWorld(session, task)
-    finally:
-        session.close()
+    return mysql_session.Session, mysql_world.MySQLWorld
 
 
 def report(task: Task, state: State, done: Plan) -> dict[str, Any]:
     """The result: each item with what was done for it, and the statements with placeholders for secrets."""
-    dialect = DIALECTS.get(state.engine)
+    dialect = dialect_of(state.engine)
     changes = [action.detail for action in done.actions if action.verb != REACH]
     statements = [str(statement) for change in changes for statement in dialect.render(change)] if dialect else []
     return {
@@ -107,7 +87,7 @@ def report(task: Task, state: State, done: Plan) -> dict[str, Any]:
 
 def _checked(wanted: WantedUser, state: State) -> dict[str, str]:
     """How the password was compared, where one was given and the user is there."""
-    dialect = DIALECTS.get(state.engine)
+    dialect = dialect_of(state.engine)
     found = state.users.get(dialect.grantee(wanted.name, "" if wanted.is_role else wanted.host)) if dialect else None
     if found is None or not (wanted.password or wanted.hash):
         return {}

@@ -1,7 +1,7 @@
 # Copyright: flatrun.infra contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of a service lies on the host: its record, its secrets, its configuration and its data."""
+"""What of a service lies on the host: its record, its configuration and its data, beside its secrets."""
 
 from __future__ import annotations
 
@@ -10,21 +10,19 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files
 from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, formats
 from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
+from ansible_collections.flatrun.infra.plugins.module_utils.service.secret_files import SecretFiles
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Data
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import OF_VHOSTS, Releases
 
-NEXT = ".next"
 
-
-class Home:
+class Home(SecretFiles):
     """The folders of one container."""
 
     def __init__(self, layout: Layout) -> None:
-        self.layout = layout
+        super().__init__(layout)
         self.releases = Releases(layout.releases)
 
     def record(self) -> dict[str, Any]:
@@ -40,23 +38,6 @@ class Home:
     def forget(self, fact: str) -> None:
         if fact in self.record():
             self.remember(**{fact: None})
-
-    def secret(self, name: str) -> Secret | None:
-        found = files.read(f"{self.layout.secrets}/{name}")
-        return Secret(found.content.decode("utf-8", "surrogateescape")) if found and found.content else None
-
-    def is_private(self, name: str) -> bool:
-        found = files.read(f"{self.layout.secrets}/{name}")
-        return found is None or found.mode & 0o077 == 0
-
-    def keep(self, name: str, secret: Secret, owner: int) -> None:
-        """A secret's file is the container's own account's, and nobody else's."""
-        files.sweep(self.layout.secrets)
-        files.write(f"{self.layout.secrets}/{name}", secret.reveal().encode("utf-8", "surrogateescape"), 0o600, owner)
-
-    def promote(self, name: str) -> None:
-        """The password that was set becomes the one that is kept."""
-        files.rename(f"{self.layout.secrets}/{name}{NEXT}", f"{self.layout.secrets}/{name}")
 
     def config(self, folder: str) -> tuple[dict[str, str], int]:
         """The texts of a configuration folder, and when the youngest was written (ns since the epoch)."""

@@ -19,8 +19,9 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service import catal
 from ansible_collections.flatrun.infra.plugins.module_utils.service import settings as wanted
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, ServiceType
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
-from ansible_collections.flatrun.infra.plugins.module_utils.service.home import NEXT, Home
+from ansible_collections.flatrun.infra.plugins.module_utils.service.home import Home
 from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
+from ansible_collections.flatrun.infra.plugins.module_utils.service.secret_files import NEXT
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import MANAGED, RUNNING_STATES, Infra, Service
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER, Container, Found, Image
 

@@ -11,8 +11,8 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database import admi
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files
 from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, guards, state
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType
-from ansible_collections.flatrun.infra.plugins.module_utils.service.home import NEXT
 from ansible_collections.flatrun.infra.plugins.module_utils.service.observe import Observer
+from ansible_collections.flatrun.infra.plugins.module_utils.service.secret_files import NEXT
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Found
 
 # Whether a server lets somebody in is asked again and again; a password is set once, and the disk may be busy.

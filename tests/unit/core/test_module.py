@@ -71,6 +71,14 @@ def test_the_invocation_is_redacted() -> None:
     assert not hidden(printed)
 
 
+def test_what_ansible_refuses_by_itself_shows_none_either() -> None:
+    code, answer, printed = run(secrets=json.dumps({"root": CANARY}), unknown="x")
+    assert code == 1
+    assert "unknown" in answer["msg"]
+    assert answer["invocation"]["module_args"]["secrets"] == {"root": SECRET}
+    assert not hidden(printed)
+
+
 def test_what_a_server_quotes_is_masked_in_every_spelling() -> None:
     code, answer, printed = run(does="quote", password=CANARY)
     assert code == 1

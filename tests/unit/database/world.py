@@ -13,7 +13,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import J
 from ansible_collections.flatrun.infra.plugins.module_utils.database import change as changes
 from ansible_collections.flatrun.infra.plugins.module_utils.database import room as real
 from ansible_collections.flatrun.infra.plugins.module_utils.database.arguments import DB
-from ansible_collections.flatrun.infra.plugins.module_utils.database.engines import DIALECTS
+from ansible_collections.flatrun.infra.plugins.module_utils.database.engines import dialect_of
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     DIFFERS,
     DORMANT,
@@ -139,7 +139,7 @@ class Server:
         return found
 
     def _grantee(self, user: Any) -> Grantee:
-        return DIALECTS[self.engine].grantee(user.name, "" if user.is_role else user.host)
+        return dialect_of(self.engine).grantee(user.name, "" if user.is_role else user.host)
 
     def _compared(self, who: Grantee, password: Any) -> str:
         return UNKNOWN if password is None else SAME if self.passwords.get(who) == password.reveal() else DIFFERS
