@@ -171,7 +171,7 @@ def ansible(folder: Path, playbook: str, variables: Mapping[str, Any], more: Seq
             timeout=PATIENCE,
             stdin=subprocess.DEVNULL,
         )
-    logged = b"\n".join(messages).decode()
+    logged = b"\n".join(messages).decode(errors="replace")
     assert "Invoked with" in logged, done.stdout + done.stderr
     return done.stdout + done.stderr + logged
 
