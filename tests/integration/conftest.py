@@ -74,6 +74,22 @@ class Host:
     def volumes(self) -> set[str]:
         return set(self.lines("docker", "volume", "ls", "--quiet"))
 
+    def remove(self, prefix: str) -> None:
+        """Remove all containers, volumes and networks whose names begin so.
+
+        One after the other, as an engine may lose count of those that leave a network at the same moment, and then it
+        keeps that network until it begins anew (https://github.com/moby/moby/issues/42119).
+        """
+        for name in sorted(self.containers()):
+            if name.startswith(prefix):
+                self.run("docker", "rm", "--force", "--volumes", name)
+        for name in sorted(self.volumes()):
+            if name.startswith(prefix):
+                self.run("docker", "volume", "rm", name)
+        for name in sorted(self.networks()):
+            if name.startswith(prefix):
+                self.run("docker", "network", "rm", name, check=False)
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -264,20 +280,26 @@ def play(tmp_path: Path) -> Callable[..., Play]:
 
 @pytest.fixture
 def stage(host: Host, images: dict[str, str]) -> Iterator[Stage]:
-    """A prefix, a directory and ports; afterwards the proof that nothing is left of it."""
+    """A prefix, a directory and ports; all of it is removed at the end, whatever became of the test.
+
+    On an engine of the tests' own there is then the proof that nothing else was left.
+    """
     given = Stage(host, images)
     host.run("install", "-d", "-m", "0755", given.root)
     before = host.containers(), host.networks(), host.volumes()
     yield given
-    left = [sorted(found() - known) for found, known in zip((host.containers, host.networks, host.volumes), before)]
-    if not host.own_engine:
-        # Others are at work on this engine.
-        left = [[name for name in names if name.startswith(given.prefix)] for names in left]
+    host.remove(given.prefix)
+    # Beside it lies the time that a run is compared with.
+    host.run("rm", "-rf", given.root, f"{given.root}.stamp")
+    # Others are at work on an engine that isn't the tests' own.
+    after = (host.containers(), host.networks(), host.volumes()) if host.own_engine else before
+    left = [
+        sorted(name for name in found - known if not name.startswith(given.prefix))
+        for found, known in zip(after, before)
+    ]
     for names, remove in zip(left, (("rm", "--force"), ("network", "rm"), ("volume", "rm"))):
         if names:
             host.run("docker", *remove, *names, check=False)
-    # Beside it lies the time that a run is compared with.
-    host.run("rm", "-rf", given.root, f"{given.root}.stamp")
     if any(left):
         found = ", ".join(name for names in left for name in names)
         pytest.fail(f"left on {host.name}, and removed now: {found}", pytrace=False)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.flatrun.infra.tests.integration.conftest import CACHE, ROOT
+from ansible_collections.flatrun.infra.tests.integration.conftest import CACHE, ROOT, Host
 from ansible_collections.flatrun.infra.tests.integration.faults.lab import others_long
 from ansible_collections.flatrun.infra.tests.integration.faults.modules import WAIT
 from ansible_collections.flatrun.infra.tests.integration.ports import free_ports
@@ -82,10 +82,7 @@ def names() -> Iterator[dict[str, str]]:
     prefix = f"frt{secrets.token_hex(3)}"
     root = f"/var/tmp/flatrun-test-{prefix}"
     yield {"prefix": prefix, "root": root}
-    for kind, listed in (("container", ["ls", "--all"]), ("network", ["ls"])):
-        found = run("docker", kind, *listed, "--quiet", "--filter", f"name=^{prefix}-").split()
-        if found:
-            run("docker", kind, "rm", *(["--force", "--volumes"] if kind == "container" else []), *found)
+    Host("local", Path()).remove(prefix)
     run("rm", "-rf", root)
 
 

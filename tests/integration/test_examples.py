@@ -95,7 +95,8 @@ def defaults(stage) -> Iterator[None]:
     for service, tag in OFFICIAL.items():
         host.run("docker", "tag", stage.images[service], tag)
     yield
-    host.run("docker", "rm", "--force", "--volumes", *MADE, check=False)
+    for name in MADE:
+        host.run("docker", "rm", "--force", "--volumes", name, check=False)
     host.run("docker", "network", "rm", "proxy", "database", check=False)
     host.run("docker", "rmi", *OFFICIAL.values(), check=False)
     host.run("rm", "-rf", "/srv/flatrun", "/srv/flatrun.stamp", "/opt/their-nginx")

@@ -22,13 +22,10 @@ RECAP = re.compile(r"^(\S+) +: ok=\d+ +changed=(\d+) +unreachable=0 +failed=(\d+
 @pytest.fixture
 def prefix(host: Any, here: Any) -> Iterator[str]:
     made = f"frt{secrets.token_hex(3)}"
-    removing = (
-        f"docker rm --force --volumes {made}-redis {made}-pg; docker network rm {made}-proxy {made}-database;"
-        f" rm -rf /var/tmp/flatrun-test-{made}"
-    )
     yield made
     for each in (host, here):
-        each.run("sh", "-c", removing, check=False)
+        each.remove(made)
+        each.run("rm", "-rf", f"/var/tmp/flatrun-test-{made}")
 
 
 def inventory(folder: Path, name: str, **variables: str) -> str:
