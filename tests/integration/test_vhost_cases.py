@@ -142,6 +142,36 @@ def test_a_certificate_that_was_renewed_is_served_from_the_next_run_on(site: Sit
     site.settle({"name": "new.example.com", "state": "absent"}, A)
 
 
+def test_a_pair_of_files_in_the_container_is_served_as_a_certificate_by_name_is(site: Site) -> None:
+    """As other clients of ACME leave them: by links, and the key root's alone."""
+    given, other = (certificate(site.lab, name, "pair.example.com") for name in ("given", "given-anew"))
+    pair = {"fullchain": "/etc/pair/live.crt", "privkey": "/etc/pair/live.key"}
+    tls = {"name": "pair.example.com", "redirect": {"to": "https://x.example.com"}, "tls": {"certificate": pair}}
+    docker("exec", site.name, "mkdir", "-m", "700", "/etc/pair")
+    for folder in (given, other):
+        docker("cp", str(folder), f"{site.name}:/etc/pair/{folder.name}")
+
+    def link(name: str, target: Path) -> None:
+        docker("exec", site.name, "ln", "-sf", f"/etc/pair/{target.parent.name}/{target.name}", pair[name])
+
+    link("fullchain", given / "fullchain.pem")
+    site.run(tls).refused("vhosts[0].tls.certificate", f"{pair['privkey']} does not exist in the container")
+    link("privkey", given / "privkey.pem")
+    site.settle(tls)
+    assert secure(site, "pair.example.com", "/")[0] == 301
+    former = (given / "fullchain.pem").read_text()
+    assert served_certificate(site, "pair.example.com") == former
+    link("fullchain", other / "fullchain.pem")
+    refused = site.run({**tls, "body_size": "1m"})
+    refused.refused("vhosts[0].tls.certificate", f"the key {pair['privkey']} is not that of {pair['fullchain']}")
+    assert served_certificate(site, "pair.example.com") == former
+    link("privkey", other / "privkey.pem")
+    assert [action["action"] for action in site.settle(tls).said["vhosts"][0]["actions"]] == ["certify"]
+    assert served_certificate(site, "pair.example.com") == (other / "fullchain.pem").read_text() != former
+    alone = {**tls, "tls": {"certificate": {"fullchain": pair["fullchain"]}}}
+    site.run(alone).refused("vhosts[0].tls.certificate", "a mapping of fullchain and privkey")
+
+
 def test_after_the_last_vhost_unknown_hosts_get_nothing(site: Site) -> None:
     certificate(site.lab, "last", "last.example.com")
     vhost = {"name": "last.example.com", "redirect": {"to": "https://x.example.com"}, "tls": {"certificate": "last"}}
