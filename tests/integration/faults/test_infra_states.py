@@ -192,6 +192,19 @@ FIRST = {
 }
 
 
+@pytest.mark.parametrize(("kind", "setting"), [("mysql", "tls_version="), ("mariadb", "skip_ssl")])
+def test_a_server_that_knows_no_tls(lab: Lab, kind: str, setting: str) -> None:
+    name = lab.name(f"plain-{kind}")
+    item = lab.item(kind, container=name, config_files={"90-plain.cnf": f"[mysqld]\n{setting}\n"})
+    lab.settle(item)
+    assert lab.settle({**item, "secrets": {"root_password": "another 'one'"}}).verbs == ["rotate"]
+    # The server has forgotten who has logged in, so the password goes over the wire once more.
+    docker("restart", name)
+    assert not lab.run({**item, "secrets": {"root_password": "another 'one'"}}).good().changed
+    assert lab.login(kind, "another 'one'", name)
+    docker("rm", "--force", "--volumes", name)
+
+
 @pytest.mark.parametrize("image", others_long(FIRST, "postgresql"))
 def test_a_first_start_killed_midway(lab: Lab, image: str) -> None:
     """A container killed while it initialises, and its run with it, is never taken for a server that is ready."""

@@ -4,7 +4,8 @@
 dialect_prefix=MARIADB
 dialect_names=(MARIADB MYSQL)
 dialect_server=mariadbd
-dialect_client=mariadb
+# Newer clients insist on TLS by themselves, and a server may have been told to do without.
+dialect_client=(mariadb --no-defaults --disable-ssl-verify-server-cert)
 dialect_groups=(mysqld server mariadb mariadbd mariadb-server)
 dialect_temporary=(--default-time-zone=SYSTEM --skip-slave-start --wsrep-on=OFF)
 

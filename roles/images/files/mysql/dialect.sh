@@ -4,7 +4,7 @@
 dialect_prefix=MYSQL
 dialect_names=(MYSQL)
 dialect_server=mysqld
-dialect_client=mysql
+dialect_client=(mysql --no-defaults)
 dialect_groups=(mysqld server)
 dialect_temporary=(--mysqlx=OFF --default-time-zone=SYSTEM)
 

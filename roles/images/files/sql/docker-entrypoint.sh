@@ -48,7 +48,7 @@ database_pattern() {
 
 # The password travels in the client's environment: never in an argument list, which everybody can read.
 docker_process_sql() {
-    MYSQL_PWD=$session_password "$dialect_client" --no-defaults --protocol=socket --socket="$socket" --user=root \
+    MYSQL_PWD=$session_password "${dialect_client[@]}" --protocol=socket --socket="$socket" --user=root \
         --default-character-set=utf8mb4 --comments ${session_database:+"--database=$session_database"} "$@"
 }
 
