@@ -65,9 +65,8 @@ def _open(arguments: Arguments) -> tuple[AnsibleModule, dict[str, Any]]:
         required_if=arguments.required_if,
         supports_check_mode=True,
     )
-    params = module.params
     # From here on the module holds no secret in the clear, and masks what a driver or the engine may quote in an error.
-    module.params = _redacted(params, arguments.options)
+    params, module.params = module.params, _redacted(module.params, arguments.options)
     module.log("Invoked with " + " ".join(f"{name}={value}" for name, value in module.params.items()))
     masked = {value for value in module.no_log_values if len(str(value)) >= _SHORTEST_MASKED}
     module.no_log_values = {spelling for value in masked for spelling in disguises(str(value))}
@@ -98,9 +97,8 @@ def _attempt(work: Callable[[], dict[str, Any]]) -> Any:
         return error
     except Exception as error:  # noqa: BLE001 - the only one of its kind in the collection, so that nobody ever sees a traceback
         place = extract_tb(error.__traceback__)[-1]
-        where = f"{place.name}, line {place.lineno}"
         return FlatrunError(
-            f"unexpected {type(error).__name__}: {error} (in {where})",
+            f"unexpected {type(error).__name__}: {error} (in {place.name}, line {place.lineno})",
             do="This is a defect of flatrun.infra: report it.",
         )
 
@@ -108,8 +106,10 @@ def _attempt(work: Callable[[], dict[str, Any]]) -> Any:
 def _redacted(params: Any, options: Mapping[str, Any], is_item: bool = False) -> Any:
     """A copy without secrets; an item's without what was left out, since Ansible takes long over thousands of them."""
     if not isinstance(params, dict):
-        return [_redacted(each, options, is_item=True) for each in params] if isinstance(params, list) else params
+        return [_redacted(each, options, is_item=True) for each in params] if isinstance(params, list) else SECRET
     copy = dict(params)
+    aliases = {alias for option in options.values() for alias in option.get("aliases", ())}
+    copy.update(dict.fromkeys(copy.keys() - options.keys() - aliases, SECRET))  # one is in ``passwort``, too
     for name, option in options.items():
         value = copy.get(name)
         if is_item and (value is None or value == option.get("default")):

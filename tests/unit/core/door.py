@@ -26,6 +26,7 @@ ARGUMENTS = Arguments(
             "default": [],
             "options": {"name": {"type": "str"}, "token": {"type": "str", "no_log": True}},
         },
+        "login": {"type": "dict", "options": {"token": {"type": "str", "no_log": True}}},
         "secrets": {"type": "dict", "default": {}, "no_log": True},
     }
 )

@@ -79,6 +79,21 @@ def test_what_ansible_refuses_by_itself_shows_none_either() -> None:
     assert not hidden(printed)
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"passwort": CANARY}, {"passwort": SECRET}),
+        ({"users": [{"name": "ann", "passwort": CANARY}]}, {"users": [{"name": "ann", "passwort": SECRET}]}),
+        ({"login": f"ann: {CANARY}"}, {"login": SECRET}),
+    ],
+)
+def test_an_option_with_a_wrong_name_may_hold_one(given: dict[str, Any], shown: dict[str, Any]) -> None:
+    code, answer, printed = run(**given)
+    assert code == 1
+    assert {name: answer["invocation"]["module_args"][name] for name in shown} == shown
+    assert not hidden(printed)
+
+
 def test_what_a_server_quotes_is_masked_in_every_spelling() -> None:
     code, answer, printed = run(does="quote", password=CANARY)
     assert code == 1
