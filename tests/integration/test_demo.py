@@ -136,13 +136,19 @@ def test_others_are_left_alone(host, play, bystander: str, address: str) -> None
     host.run("docker", "network", "create", "proxy")
     host.run("mkdir", "--parents", "/srv/flatrun/theirs")
     play(host, UP, nginx_http_port="8080")
+    host.run("mkdir", "/srv/flatrun/certificates/theirs")
+    host.run("docker", "create", "--name", "their-app", "--network", "database", "flatrun/nginx:local")
     # WordPress knows its own address by then, with the port in it.
     browser = Browser(address, f"{NAME}:8080", 8080)
     assert "WordPress" in browser.open("/")
-    play(host, DOWN)
+    ended = play(host, DOWN).output
+    assert "The network database is in use by their-app" in ended
+    assert "/srv/flatrun/certificates is not empty" in ended
     assert host.run("docker", "inspect", "theirs") == state
-    assert "proxy" in host.networks()
-    assert host.lines("ls", "/srv/flatrun") == ["theirs"]
-    host.run("docker", "network", "rm", "proxy")
+    assert {"proxy", "database"} <= host.networks()
+    left = host.lines("find", "/srv/flatrun", "-mindepth", "1", "-printf", "%P\\n")
+    assert sorted(left) == ["certificates", "certificates/theirs", "theirs"]
+    host.run("docker", "rm", "their-app")
+    host.run("docker", "network", "rm", "proxy", "database")
     host.run("rm", "--recursive", "/srv/flatrun")
     assert everything(host) == before
