@@ -26,6 +26,10 @@ options:
     description: Folder of the host below which all services have theirs.
     type: str
     default: /srv/flatrun
+  over:
+    description: Another block, which counts where both say something. What is empty in it says nothing.
+    type: dict
+    default: {}
   open_default:
     description: Text of the default server that answers a host nobody asked for.
     type: str
@@ -65,7 +69,8 @@ from ansible.errors import AnsibleFilterError
 from ansible.utils.display import Display
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, InvalidParameter
 from ansible_collections.flatrun.infra.plugins.module_utils.service.block import Block
-from ansible_collections.flatrun.infra.plugins.module_utils.service.block_entry import Reading
+from ansible_collections.flatrun.infra.plugins.module_utils.service.block_entry import BLOCKS, Reading
+from ansible_collections.flatrun.infra.plugins.module_utils.service.block_values import merged, require_known
 from ansible_collections.flatrun.infra.plugins.module_utils.service.deployments import servers_of
 
 
@@ -75,11 +80,13 @@ def service_items(
     root_dir: str = "/srv/flatrun",
     open_default: str = "",
     internal: Sequence[str] = (),
+    over: Any = None,
 ) -> dict[str, Any]:
     if not isinstance(block, Mapping) or not isinstance(roles, Mapping):
         raise AnsibleFilterError("flatrun.infra.service_items takes a mapping, and roles as another.")
     try:
-        return _specified(Block(block, roles, os.environ, root_dir, open_default).read(), internal)
+        said = merged(block, require_known(over, "infrastructure_block", BLOCKS))
+        return _specified(Block(said, roles, os.environ, root_dir, open_default).read(), internal)
     except FlatrunError as error:
         nothing = {"networks": [], "services": [], "nginx": "", "route": {}, "apps": [], "servers": {}}
         return {"problem": error.sentence(), **nothing}

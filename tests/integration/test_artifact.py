@@ -159,6 +159,10 @@ def test_site_runs_from_where_it_was_installed(
     # Nothing of the checkout is in sight, nor of what another test made of it.
     environment = {"ANSIBLE_COLLECTIONS_PATH": str(installed), "ANSIBLE_HOME": str(tmp_path / "home")}
 
+    # An older core takes a mapping that holds an undefined variable for one that isn't there.
+    typo = json.dumps({"databases": {"main": {"type": "mysql", "root_password": "{{ vault_typo }}"}}})
+    assert "'vault_typo' is undefined" in run(*command, "--extra-vars", typo, check=False, **environment)
+
     unset = run(*command, check=False, **environment)
     assert "REDIS_PASSWORD" in unset, unset
     assert "redis.password" in unset, unset

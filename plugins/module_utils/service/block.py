@@ -26,6 +26,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.block_entry 
     NETWORKS,
     NGINX,
     REDIS,
+    TLS,
     Entry,
     Item,
     Reading,
@@ -68,29 +69,35 @@ class Block:
         require_distinct(entries)
         for entry in entries:
             require_sound(entry, self.root_dir)
-        apps = self._apps()
-        if read_apps(apps, servers_of(entries), self.environment).vhosts:
-            self._require_routes(entries[0])
+        apps = self._routed(self._apps(), entries)
         networks = [name for entry in entries if entry.item for name in entry.item.get("networks", ())]
         return Reading(entries, tuple(dict.fromkeys(networks)), tuple(self.warnings), tuple(apps))
 
     def _apps(self) -> Any:
-        beside, inside = self.given.get("deployments"), self.main.given.get("deployments")
-        if beside and inside:
+        said = (self.given.get("deployments"), self.main.given.get("deployments"))
+        given = [apps for apps in said if apps not in (None, "", [])]
+        if len(given) > 1:
             raise InvalidParameter(
                 "are given beside infrastructure and in it", "deployments", "Keep them in one of both."
             )
-        return next((apps for apps in (beside, inside) if apps not in (None, "")), [])
+        return given[0] if given else []
 
-    def _require_routes(self, nginx: Entry) -> None:
-        if not nginx.item:
-            raise InvalidParameter("have domains, and nginx is not enabled", "deployments", "Enable it.")
-        if nginx.item.get("mode") == "external" and "config_path" not in nginx.login:
+    def _routed(self, given: Any, entries: tuple[Entry, ...]) -> list[Item]:
+        """The apps, if there is an nginx for those with domains. Without one there is no route to take away either."""
+        found, nginx = read_apps(given, servers_of(entries), self.environment), entries[0].item
+        is_external = (nginx or {}).get("mode") == "external"
+        if nginx and (not is_external or "config_path" in entries[0].login):
+            return list(given)
+        if any(vhost.get("state") != "absent" for vhost in found.vhosts):
+            if not is_external:
+                raise InvalidParameter("have domains, and nginx is not enabled", "deployments", "Enable it.")
             raise InvalidParameter(
                 "is needed for deployments with domains, as nginx is external",
                 "nginx.config_path",
                 "Name the folder of the host whose files it includes.",
             )
+        there = [app for app in given if app["name"] not in found.gone]
+        return [{key: value for key, value in app.items() if key != "domains"} for app in there]
 
     def _entries(self) -> Iterator[Entry]:
         yield self._nginx()
@@ -121,6 +128,8 @@ class Block:
             port=values.port("port"),
         )
         login = self._login(values, kind)
+        if kind == "redis":
+            self.warnings += [f"{values.at(key)} has no effect: no app is given Redis" for key in TLS if key in login]
         if "host" in said or said.get("mode") == "external":
             _refuse_unmeant(values, ("image", "adopt"))
             return Entry(name, where, kind, True, {"name": name, "type": kind, **said}, login)

@@ -37,6 +37,13 @@ def expand(text: str, where: str, environment: Mapping[str, str]) -> str:
     return _VARIABLE.sub(value, text)
 
 
+def merged(below: Any, over: Any) -> Any:
+    """``below`` with what ``over`` says in its place, key by key at every depth; what is empty there says nothing."""
+    if not isinstance(below, Mapping) or not isinstance(over, Mapping):
+        return over
+    return {**below, **{key: merged(below.get(key), value) for key, value in over.items() if value not in (None, "")}}
+
+
 def require_known(given: Any, where: str, known: Iterable[str]) -> Mapping[str, Any]:
     """The mapping, if all its keys are known; nothing at all is an empty one."""
     if given in (None, ""):

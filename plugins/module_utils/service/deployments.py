@@ -27,11 +27,12 @@ _DATABASE = ("server", "name", "user", "password", "encoding", "collation", "ext
 @dataclass(frozen=True)
 class Apps:
     """``servers`` maps a server's name to the options of flatrun_db that make its databases and users, ``connections``
-    an app's to its values."""
+    an app's to its values. ``gone`` are the names of those that are absent."""
 
     servers: Mapping[str, Item]
     vhosts: tuple[Item, ...]
     connections: Mapping[str, Item]
+    gone: frozenset[str] = frozenset()
 
 
 def servers_of(entries: Sequence[Entry]) -> dict[str, Item]:
@@ -50,7 +51,7 @@ def _connection(entry: Entry) -> Item:
     if "host" in item:
         return {"engine": entry.type, "login_host": item["host"], "login_port": port, **login, **tls}
     place = {"engine": entry.type, "container": item["container"], "login_port": port}
-    return {**place, **login, **tls} if item.get("mode") == "external" else place
+    return {**place, **login, **tls} if item.get("mode") == "external" else {**place, **tls}
 
 
 def read_apps(given: Any, servers: Mapping[str, Item], environment: Mapping[str, str]) -> Apps:
@@ -71,7 +72,8 @@ def read_apps(given: Any, servers: Mapping[str, Item], environment: Mapping[str,
             there["databases"].append(database)
             there["users"] += [] if user in there["users"] else [user]
             connections[name] = _told(servers[server], database, user)
-    return Apps(made, tuple(vhost for name, values in apps for vhost in _vhost(name, values)), connections)
+    vhosts = tuple(vhost for name, values in apps for vhost in _vhost(name, values))
+    return Apps(made, vhosts, connections, frozenset(name for name, values in apps if _is_gone(values)))
 
 
 def _check_server(options: Any, where: str) -> None:
@@ -91,8 +93,9 @@ def _is_gone(values: Values) -> bool:
 
 
 def _vhost(name: str, values: Values) -> list[Item]:
-    """The app's route; an app without domains has none. One that is gone keeps its data, and loses its route."""
-    if _is_gone(values):
+    """The app's route. It goes with the app, whose data is kept, and with the last of its domains; where nothing at all
+    is said of them, nothing is known of a route."""
+    if _is_gone(values) or values.get("domains") == []:
         return [{"name": name, "state": "absent"}]
     domains, upstream = values.get("domains"), values.get("upstream")
     more = _expanded(values.given.get("vhost") or {}, values.at("vhost"), values.environment)

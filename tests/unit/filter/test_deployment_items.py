@@ -129,7 +129,7 @@ def test_what_cannot_be_meant(text: str, problem: str) -> None:
 
 def test_the_servers_of_a_block() -> None:
     text = """
-    infrastructure: {database: {type: mysql, root_password: x}}
+    infrastructure: {database: {type: mysql, root_password: x, ssl_mode: verify-ca, ca_cert: /ours}}
     databases:
       far: {type: postgresql, host: db.example.com, root_user: app, root_password: y, ca_cert: /ca}
       theirs: {type: mariadb, mode: external, container: their-db, root_password: z}
@@ -140,7 +140,13 @@ def test_the_servers_of_a_block() -> None:
     assert found["problem"] == ""
     assert found["servers"] == {
         # Its administrator and password are known on the host.
-        "database": {"engine": "mysql", "container": "flatrun-mysql", "login_port": 3306},
+        "database": {
+            "engine": "mysql",
+            "container": "flatrun-mysql",
+            "login_port": 3306,
+            "ssl_mode": "verify-ca",
+            "ca_cert": "/ours",
+        },
         "far": {
             "engine": "postgresql",
             "login_host": "db.example.com",
@@ -161,11 +167,25 @@ def test_the_servers_of_a_block() -> None:
     assert list(deployment_items(found["apps"], found["servers"])["servers"]) == ["database"]
 
 
+def test_a_route_goes_with_the_last_domain() -> None:
+    found = read("[{name: a, domains: [], upstream: 'x:1'}, {name: b}]")
+    assert (found["problem"], found["vhosts"]) == ("", [{"name": "a", "state": "absent"}])
+
+
 def test_domains_need_an_nginx() -> None:
     text = "{nginx: {enabled: false}, deployments: [{name: a, domains: [x.example.com], upstream: 'x:1'}]}"
     assert service_items(yaml.safe_load(text), ROLES)["problem"] == (
         "deployments: have domains, and nginx is not enabled. Enable it."
     )
+
+
+@pytest.mark.parametrize("nginx", ["{enabled: false}", "{external: true, container_name: web}"])
+def test_who_has_no_domains_needs_none(nginx: str) -> None:
+    gone, kept = "{name: a, domains: x.example.com, state: absent}", "{name: b, domains: [], database: {password: x}}"
+    database = "infrastructure: {database: {type: mysql}}"
+    found = service_items(yaml.safe_load(f"{{nginx: {nginx}, {database}, deployments: [{gone}, {kept}]}}"), ROLES)
+    assert found["problem"] == ""
+    assert found["apps"] == [{"name": "b", "database": {"password": "x"}}]
 
 
 @pytest.mark.parametrize(

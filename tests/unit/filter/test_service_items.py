@@ -252,6 +252,8 @@ REFUSED = [
     ("databases: [mysql]", "databases: must be a mapping"),
     ("deployments: [{nam: x}]", "deployments[0].nam: is not known"),
     ("infrastructure: {deployments: [{nam: x}]}", "deployments[0].nam: is not known"),
+    # As the role hands over what its own variables say.
+    ("{deployments: [], infrastructure: {deployments: [{nam: x}]}}", "deployments[0].nam: is not known"),
     ("deployments: false", "deployments: must be a list of apps"),
     ("{deployments: [{name: x}], infrastructure: {deployments: [{name: y}]}}", "deployments: are given beside"),
     ("nginx: false", "nginx: must be a mapping, and this is a boolean"),
@@ -285,6 +287,10 @@ def test_a_dollar_brace_that_is_meant_as_it_is() -> None:
         ("{infrastructure: {powerdns: {enabled: true, api_port: 1}}}", "infrastructure.powerdns is ignored"),
         ("{nginx: {reload_command: kill -HUP 1}}", "nginx.reload_command is for an nginx with external: true"),
         ("{certbot: {email: a@example.com, staging: true}}", "certbot.email and certbot.staging have no effect yet"),
+        (
+            "{infrastructure: {redis: {host: r, ssl_mode: require}}}",
+            "infrastructure.redis.ssl_mode has no effect: no app is",
+        ),
     ],
 )
 def test_what_has_no_effect_is_said(text: str, warning: str, monkeypatch: pytest.MonkeyPatch) -> None:
