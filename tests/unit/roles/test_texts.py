@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -58,15 +60,25 @@ def test_lists_of_a_host(libraries: Any, packages: Any) -> None:
     assert wanted == ["docker-ce", "docker-ce-cli", "python3-docker"]
 
 
+def look(folder: Path, **environment: str) -> list[str]:
+    """What role host sees, where ``folder`` is the current one."""
+    template = (ROLES / "host" / "templates" / "look.sh.j2").read_text()
+    script = value("host", template, host_libraries=["a_folder", "json"], host_python="python3")
+    done = subprocess.run(["sh", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
 def test_a_folder_is_no_library(tmp_path: Path) -> None:
     """Where the look is run: someone's home, or beside a playbook."""
-    (tmp_path / "docker_folder").mkdir()
-    script = value(
-        "host",
-        (ROLES / "host" / "templates" / "look.sh.j2").read_text(),
-        host_libraries=["docker_folder", "json"],
-        host_python="python3",
-    )
-    done = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert "host library_docker_folder=missing" in done.stdout.splitlines()
-    assert "host library_json=found" in done.stdout.splitlines()
+    (tmp_path / "a_folder").mkdir()
+    seen = look(tmp_path, PATH=os.environ["PATH"])
+    assert "host library_a_folder=missing" in seen
+    assert "host library_json=found" in seen
+
+
+def test_a_daemon_without_its_client_is_no_engine(tmp_path: Path) -> None:
+    """Debian 13 has them in two packages."""
+    for tool in ("sh", "id", "timeout", "python3"):
+        (tmp_path / tool).symlink_to(str(shutil.which(tool)))
+    (tmp_path / "dockerd").symlink_to("/bin/true")
+    assert "host engine=absent" in look(tmp_path, PATH=str(tmp_path))
