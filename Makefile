@@ -10,6 +10,9 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache/collections
 # Whatever the environment says: without bytecode each of hundreds of processes compiles all of Ansible by itself.
 export PYTHONDONTWRITEBYTECODE :=
 
+# Ansible wants UTF-8, and a machine may have been told of a locale that it hasn't got. This one is in libc.
+export LC_ALL := C.UTF-8
+
 # For `make integration`: which hosts to run on.
 HOSTS ?= local ssh
 

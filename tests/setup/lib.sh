@@ -9,6 +9,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/flatrun-infra
 logs=$root/.cache/log
 collections=$root/.cache/collections
 mkdir -p "$logs" "$cache"
+# Ansible wants UTF-8, and a machine may have been told of a locale that it hasn't got, or of none. This one is in libc.
+export LC_ALL=C.UTF-8
 # A package index that does not answer at once is asked again.
 export PIP_RETRIES=10 PIP_DEFAULT_TIMEOUT=60
 # What the tests need of the distribution beside what role host sees to: what breaks things at a chosen moment, too.
@@ -58,7 +60,10 @@ beside() {
   local name=$1 sentence=$2
   shift 2
   say "$name: $sentence, beside what follows ..."
+  # In a process group of its own, with all that it starts.
+  set -m
   "$@" >"$logs/$name.log" 2>&1 </dev/null &
+  set +m
   besides[$name]=$!
 }
 
@@ -80,8 +85,10 @@ settled() { jobs -pr | grep -qx "${besides[$1]}" || joined "$1"; }
 end_besides() {
   local pid
   for pid in $(jobs -pr); do
-    { pkill -TERM -P "$pid"; kill -TERM "$pid"; } 2>/dev/null || true
+    kill -TERM -- "-$pid" 2>/dev/null || true
   done
+  # The next run is to meet none of it.
+  wait
 }
 
 since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN {printf "%.1f", b - a}'; }

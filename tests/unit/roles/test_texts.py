@@ -82,3 +82,13 @@ def test_a_daemon_without_its_client_is_no_engine(tmp_path: Path) -> None:
         (tmp_path / tool).symlink_to(str(shutil.which(tool)))
     (tmp_path / "dockerd").symlink_to("/bin/true")
     assert "host engine=absent" in look(tmp_path, PATH=str(tmp_path))
+
+
+def test_the_demo_knows_what_it_may_have_pulled() -> None:
+    """What ``demo_down`` removes, if it wasn't there before."""
+    loader, variables = DataLoader(), {}
+    for path in (ROLES.parent / "playbooks" / "vars" / "demo.yml", ROLES / "images" / "vars" / "main.yml"):
+        variables.update(loader.load_from_file(str(path), trusted_as_template=True))
+    things = Templar(loader, variables=variables).template(trust_as_template("{{ demo_things }}"))
+    images = [thing.removeprefix("image ") for thing in things if thing.startswith("image ")]
+    assert {"flatrun/mysql:local", "mysql:9.7", "certbot/certbot:latest", "flatrun/wordpress:local"} <= set(images)
