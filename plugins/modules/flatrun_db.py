@@ -82,7 +82,7 @@ options:
       template:
         description:
           - Database of PostgreSQL that a new one is a copy of. The default is C(template1), and C(template0) with
-            another encoding or locale.
+            another encoding or locale. For a database that exists it has no meaning, so it may go then.
         type: str
         version_added: 0.1.0
       extensions:
@@ -326,7 +326,9 @@ options:
         default: false
         version_added: 0.1.0
       state:
-        description: Whether the user is to have the privileges.
+        description:
+          - Whether the user is to have the privileges. With V(absent), as with O(grants_mode=subtract), what isn't
+            there is nothing to do, so that grants may go together with what they are on.
         type: str
         choices: [present, absent]
         default: present

@@ -29,7 +29,8 @@ def check(task: Task, state: State) -> None:
         for index, schema in enumerate(database.schemas):
             where = f"{database.item}.schemas[{index}]"
             _check(schema, where)
-            if state.reached and schema.owner and schema.owner not in roles:
+            asked = state.reached and database.state == PRESENT
+            if asked and schema.owner and schema.owner not in roles:
                 raise Refused(
                     f"there is no role {schema.owner}", f"{where}.owner", "Put it into users, or name another."
                 )
@@ -54,7 +55,7 @@ def _check_grants(task: Task) -> None:
     for grant in task.grants:
         kind = grant.object_type
         usual = "" if kind in ("database", "role") or kind.startswith("default_") else "public"
-        if grant.state == PRESENT and (grant.database, grant.schema or usual) in going:
+        if not task.takes(grant) and (grant.database, grant.schema or usual) in going:
             raise Refused(f"{grant.schema or usual} is to go", f"{grant.item}.schema", "Keep one of the two.")
 
 

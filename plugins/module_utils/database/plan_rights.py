@@ -28,10 +28,8 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_depend
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_ledger import Held, Ledger
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_words import listed, reason_to_grant, step
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
-    ABSENT,
     EXCLUSIVE,
     PRESENT,
-    SUBTRACT,
     Task,
     WantedGrant,
 )
@@ -85,11 +83,9 @@ class Settlement:
 
     def _asked(self, wanted: WantedGrant) -> Iterator[Asked]:
         """What a grant means for each account and each object."""
-        # What comes with owning a database, or with a user's attributes, is none of the grants that a mode is about.
-        named = wanted.item.startswith("grants")
-        taken = wanted.state == ABSENT or (named and self.task.grants_mode == SUBTRACT)
+        taken = self.task.takes(wanted)
         for grantee in self._grantees(wanted, taken):
-            if named:
+            if wanted.item.startswith("grants"):
                 self.items.setdefault(grantee, wanted.item)
             for meant, names in self.dialect.targets(wanted, grantee, self.task, self.state):
                 for target in self._spelled(wanted, grantee, meant, taken):

@@ -12,7 +12,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.check_users
     refuse_former_password,
     refuse_rules,
 )
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import PUBLIC, Grantee, State
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import PUBLIC, State
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
     PRESENT,
     Task,
@@ -47,7 +47,9 @@ def check(task: Task, state: State) -> None:
         refuse_former_password(user)
     databases = {each.name for each in task.databases if each.state == PRESENT} | {*state.databases}
     for grant in task.grants:
-        _grant(grant, databases, roles, state)
+        _grant(grant)
+        if state.reached and not task.takes(grant):
+            _require_place(grant, databases, roles)
 
 
 def _database(wanted: WantedDatabase, roles: set[str], state: State) -> None:
@@ -56,7 +58,8 @@ def _database(wanted: WantedDatabase, roles: set[str], state: State) -> None:
         return
     if wanted.owner and wanted.owner not in roles:
         raise Refused(f"there is no role {wanted.owner}", f"{wanted.item}.owner", "Put it into users, or name another.")
-    if wanted.template and wanted.template not in state.databases:
+    comes = wanted.name not in state.databases
+    if comes and wanted.template and wanted.template not in state.databases:
         raise Refused(f"there is no database {wanted.template}", f"{wanted.item}.template", "Name one that exists.")
     if wanted.encoding and wanted.encoding not in state.collations:
         raise Refused(f"{wanted.encoding} is not an encoding of this server", f"{wanted.item}.encoding")
@@ -128,7 +131,7 @@ def _user(wanted: WantedUser) -> None:
         )
 
 
-def _grant(wanted: WantedGrant, databases: set[str], roles: set[str], state: State) -> None:
+def _grant(wanted: WantedGrant) -> None:
     _check_name(wanted.user, f"{wanted.item}.user")
     _check_host(wanted.host, f"{wanted.item}.host")
     if wanted.object_type == "server":
@@ -140,13 +143,15 @@ def _grant(wanted: WantedGrant, databases: set[str], roles: set[str], state: Sta
     _check_everybody(wanted)
     if wanted.object_type == "default_schemas" and wanted.schema:
         raise InvalidParameter("future schemas are in no schema", f"{wanted.item}.schema", "Leave it out.")
-    if not state.reached:
-        return
+
+
+def _require_place(wanted: WantedGrant, databases: set[str], roles: set[str]) -> None:
+    """What is granted is on something that is there, or comes; nothing has to be there to be taken."""
     if wanted.database and wanted.database not in databases:
         raise Refused(f"there is no database {wanted.database}", f"{wanted.item}.database", "Put it into databases.")
     if wanted.object_type == "role" or wanted.object_type.startswith("default_"):
         for index, name in enumerate(wanted.objects):
-            if name not in roles and Grantee(name) not in state.users:
+            if name not in roles:
                 raise Refused(f"there is no role {name}", f"{wanted.item}.objects[{index}]", "Put it into users.")
 
 

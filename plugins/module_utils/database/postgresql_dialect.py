@@ -28,9 +28,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_places import TEMPLATE, inside_of
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
-    ABSENT,
     PRESENT,
-    SUBTRACT,
     Task,
     WantedDatabase,
     WantedGrant,
@@ -133,10 +131,13 @@ class PostgreSQL:
     def usual_rights(self, task: Task, state: State) -> Rights:
         """Everybody may run a new role's future functions, and use its types."""
         found: dict[tuple[Grantee, Target], dict[str, bool]] = {}
+        databases = {each.name for each in task.databases if each.state == PRESENT} | {*state.databases}
+        roles = {each.name for each in task.users if each.state == PRESENT}
         for grant in task.grants:
             usual = _EVERYBODYS_FUTURE.get(grant.object_type)
             for target, _names in self.targets(grant, PUBLIC, task, state) if usual and not grant.schema else ():
-                if usual and Grantee(target.name) not in state.users:
+                comes = not state.reached or (target.name in roles and target.database in databases)
+                if usual and comes and Grantee(target.name) not in state.users:
                     found[PUBLIC, target] = {usual: False}
         return found
 
@@ -180,9 +181,8 @@ class PostgreSQL:
 
     def _present(self, wanted: WantedGrant, target: Target, task: Task, state: State) -> Target:
         inside = inside_of(wanted.database, task, state)
-        taken = wanted.state == ABSENT or task.grants_mode == SUBTRACT
-        fine = target in inside.objects or (target.column and taken) or _comes(target, task)
-        if state.reached and not fine:
+        gone = task.takes(wanted) and not _is_ambiguous(target, inside)
+        if state.reached and not (gone or target in inside.objects or _comes(target, task)):
             key = {"schema": "schema", "column": "privileges"}.get(target.kind, "objects")
             raise Refused(f"there is no {target}", f"{wanted.item}.{key}", "Create it, or name one that exists.")
         return target
@@ -209,6 +209,15 @@ def _comes(target: Target, task: Task) -> bool:
         for each in task.databases
         if each.name == target.database
         for schema in each.schemas
+    )
+
+
+def _is_ambiguous(target: Target, inside: Inside) -> bool:
+    """Whether it is a routine's name without arguments, and there are several of that name."""
+    return target.kind in ("function", "procedure") and any(
+        each.name.rpartition("(")[0] == target.name
+        for each in inside.objects
+        if (each.kind, each.schema) == (target.kind, target.schema)
     )
 
 

@@ -98,6 +98,11 @@ class Task:
     grants_mode: str = APPEND
     workers: int = 4
 
+    def takes(self, grant: WantedGrant) -> bool:
+        """Whether it is taken away; what comes with owning a database, or with attributes, no mode is about."""
+        named = grant.item.startswith("grants")
+        return grant.state == ABSENT or (named and self.grants_mode == SUBTRACT)
+
 
 def parse(params: Mapping[str, Any]) -> Task:
     """Parameters of flatrun_db to its Spec; raises InvalidParameter naming the one that is wrong."""
