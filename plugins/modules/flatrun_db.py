@@ -296,8 +296,8 @@ options:
         version_added: 0.1.0
       objects:
         description:
-          - Names of the objects. On PostgreSQL, left out or V(*), it is all that there are in the schema. A routine
-            may have its arguments behind, as in V(total(int, text)).
+          - Names of the objects. On PostgreSQL, left out or V(*), it is all that there are in the schema, unless
+            O(grants[].privileges) name columns. A routine may have its arguments behind, as in V(total(int, text)).
         type: list
         elements: str
         default: []
@@ -305,7 +305,7 @@ options:
       privileges:
         description:
           - Privileges, in the server's own words. V(ALL) is all that this server knows on such an object. For tables
-            they may be limited to columns, as in V(SELECT (id, name)).
+            they may be limited to columns, as in V(SELECT (id, name)), which takes O(grants[].objects).
           - On a database of PostgreSQL these are V(CONNECT), V(CREATE) and V(TEMPORARY).
           - Needed for everything but V(role). An empty list names a user without any, for
             O(grants_mode=exclusive).

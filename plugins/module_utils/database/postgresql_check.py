@@ -143,6 +143,8 @@ def _grant(wanted: WantedGrant) -> None:
     _check_everybody(wanted)
     if wanted.object_type == "default_schemas" and wanted.schema:
         raise InvalidParameter("future schemas are in no schema", f"{wanted.item}.schema", "Leave it out.")
+    if not wanted.objects and any(columns for _name, columns in wanted.privileges):
+        raise InvalidParameter("is needed", f"{wanted.item}.objects", "Name the tables whose columns are meant.")
 
 
 def _require_place(wanted: WantedGrant, databases: set[str], roles: set[str]) -> None:

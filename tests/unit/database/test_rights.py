@@ -115,6 +115,17 @@ def test_schemas_that_are_refused(schema: dict[str, Any], says: str) -> None:
     assert refusal.value.sentence().startswith(says)
 
 
+@pytest.mark.parametrize("objects", [[], ["*"]])
+@pytest.mark.parametrize("mode", ["append", "exclusive", "subtract"])
+@pytest.mark.parametrize("engine", [MYSQL, POSTGRESQL])
+def test_a_privilege_on_columns_needs_their_table(engine: str, mode: str, objects: list[str]) -> None:
+    grant = {"user": "ann", "database": "base", "object_type": "table", "objects": objects}
+    grant["privileges"] = ["INSERT", "SELECT (a)"]
+    users = [{"name": "ann", "password": "of ann"}]
+    with pytest.raises(FlatrunError, match=r"^grants\[0\]\.objects: is needed"):
+        statements(Server(engine), users=users, grants=[grant], grants_mode=mode)
+
+
 @pytest.mark.parametrize("admin", [False, True])
 def test_a_dormant_membership_is_none_and_is_woken_or_taken(admin: bool) -> None:
     server, ann, team = Server(POSTGRESQL), Grantee("ann"), Target("role", name="team")
