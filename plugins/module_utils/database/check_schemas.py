@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.database import check_names
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import State
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_places import inside_of
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, PRESENT, Task, WantedSchema
@@ -22,18 +23,16 @@ def refuse(task: Task) -> None:
 
 
 def check(task: Task, state: State) -> None:
-    roles = {user.name for user in task.users if user.state == PRESENT} | {each.name for each in state.users}
+    roles = check_names.roles(task, state)
     for database in task.databases:
         names.distinct((schema.name for schema in database.schemas), f"{database.item}.schemas", "the schema")
         contents = inside_of(database.name, task, state).contents if database.schemas else {}
         for index, schema in enumerate(database.schemas):
             where = f"{database.item}.schemas[{index}]"
             _check(schema, where)
-            asked = state.reached and database.state == PRESENT
-            if asked and schema.owner and schema.owner not in roles:
-                raise Refused(
-                    f"there is no role {schema.owner}", f"{where}.owner", "Put it into users, or name another."
-                )
+            if schema.owner and database.state == PRESENT:
+                do = "Put it into users, or name another."
+                check_names.require(schema.owner, roles, state, "role", f"{where}.owner", do)
             held = contents.get(schema.name)
             if schema.state == ABSENT and held and database.state == PRESENT and not database.force:
                 raise Refused(

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.database import check_names
+from ansible_collections.flatrun.infra.plugins.module_utils.database.check_names import Fates
 from ansible_collections.flatrun.infra.plugins.module_utils.database.check_users import (
     refuse_former_password,
     refuse_rules,
@@ -38,26 +40,29 @@ def scheme(verifier: str) -> str:
 
 
 def check(task: Task, state: State) -> None:
-    roles = {user.name for user in task.users if user.state == PRESENT} | {each.name for each in state.users}
+    roles = check_names.roles(task, state)
     for database in task.databases:
         _database(database, roles, state)
     for user in task.users:
         _user(user)
         refuse_rules(user)
         refuse_former_password(user)
-    databases = {each.name for each in task.databases if each.state == PRESENT} | {*state.databases}
+    databases = check_names.databases(task, state)
     for grant in task.grants:
         _grant(grant)
-        if state.reached and not task.takes(grant):
-            _require_place(grant, databases, roles)
+        if not task.takes(grant):
+            _require_place(grant, databases, roles, state)
 
 
-def _database(wanted: WantedDatabase, roles: set[str], state: State) -> None:
+def _database(wanted: WantedDatabase, roles: Fates, state: State) -> None:
     _check_name(wanted.name, f"{wanted.item}.name")
-    if not state.reached or wanted.state != PRESENT:
+    if wanted.state != PRESENT:
         return
-    if wanted.owner and wanted.owner not in roles:
-        raise Refused(f"there is no role {wanted.owner}", f"{wanted.item}.owner", "Put it into users, or name another.")
+    if wanted.owner:
+        do = "Put it into users, or name another."
+        check_names.require(wanted.owner, roles, state, "role", f"{wanted.item}.owner", do)
+    if not state.reached:
+        return
     comes = wanted.name not in state.databases
     if comes and wanted.template and wanted.template not in state.databases:
         raise Refused(f"there is no database {wanted.template}", f"{wanted.item}.template", "Name one that exists.")
@@ -147,14 +152,15 @@ def _grant(wanted: WantedGrant) -> None:
         raise InvalidParameter("is needed", f"{wanted.item}.objects", "Name the tables whose columns are meant.")
 
 
-def _require_place(wanted: WantedGrant, databases: set[str], roles: set[str]) -> None:
+def _require_place(wanted: WantedGrant, databases: Fates, roles: Fates, state: State) -> None:
     """What is granted is on something that is there, or comes; nothing has to be there to be taken."""
-    if wanted.database and wanted.database not in databases:
-        raise Refused(f"there is no database {wanted.database}", f"{wanted.item}.database", "Put it into databases.")
+    if wanted.database:
+        where, do = f"{wanted.item}.database", "Put it into databases."
+        check_names.require(wanted.database, databases, state, "database", where, do)
     if wanted.object_type == "role" or wanted.object_type.startswith("default_"):
         for index, name in enumerate(wanted.objects):
-            if name not in roles:
-                raise Refused(f"there is no role {name}", f"{wanted.item}.objects[{index}]", "Put it into users.")
+            where, do = f"{wanted.item}.objects[{index}]", "Put it into users."
+            check_names.require(name, roles, state, "role", where, do)
 
 
 def _check_everybody(wanted: WantedGrant) -> None:

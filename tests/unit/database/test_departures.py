@@ -109,3 +109,48 @@ def test_a_routine_that_could_be_either_is_not_taken_for_none() -> None:
     with pytest.raises(FlatrunError, match=r"^grants\[0\]\.objects: there is no function base\.public\.f"):
         plan(parse(params(grants=[{**grant, "objects": ["f"]}])), found)
     assert not plan(parse(params(grants=[{**grant, "objects": ["g"]}])), found)
+
+
+@pytest.mark.parametrize(
+    ("task", "says"),
+    [
+        (
+            {"databases": gone({"name": "shop"}), "users": [APP], "grants": GRANTS[:1]},
+            "grants[0].database: the database shop is to go",
+        ),
+        (
+            {"databases": gone({"name": "shop"}), "users": [APP], "grants": GRANTS[3:4]},
+            "grants[0].database: the database shop is to go",
+        ),
+        (
+            {
+                "users": [APP, *gone(READERS)],
+                "grants": [{"user": "app", "object_type": "role", "objects": ["readers"]}],
+            },
+            "grants[0].objects[0]: the role readers is to go",
+        ),
+        (
+            {"users": [APP, *gone(READERS)], "grants": [{**GRANTS[4], "database": "base"}]},
+            "grants[0].objects[0]: the role readers is to go",
+        ),
+        (
+            {"databases": [{"name": "d9", "owner": "app"}], "users": gone({**APP, "force": True})},
+            "databases[0].owner: the role app is to go",
+        ),
+        (
+            {"databases": [{"name": "base", "schemas": [{"name": "s", "owner": "app"}]}], "users": gone(APP)},
+            "databases[0].schemas[0].owner: the role app is to go",
+        ),
+    ],
+)
+def test_what_goes_is_relied_on_by_nothing_that_comes(task: dict[str, Any], says: str) -> None:
+    server = Server(POSTGRESQL)
+    statements(server, databases=[{"name": "shop"}], users=[APP, READERS])
+    held = server.holds()
+    for found in (server.seen(parse(params(**task))), State(POSTGRESQL, reached=False, words="nothing is there")):
+        with pytest.raises(FlatrunError) as refusal:
+            plan(parse(params(**task)), found)
+        assert refusal.value.sentence().startswith(says)
+    with pytest.raises(FlatrunError):
+        statements(server, **task)
+    assert server.holds() == held
