@@ -107,8 +107,13 @@ def _databases(task: Task, state: State, dialect: Dialect, ledger: Ledger) -> It
 
 def _strategy(task: Task, state: State) -> str:
     new = sum(wanted.state != ABSENT and wanted.name not in state.databases for wanted in task.databases)
-    many = state.engine == POSTGRESQL and state.version >= _HAS_STRATEGIES and new >= _FILL_THE_LOG
+    many = state.engine == POSTGRESQL and not _is_before(_HAS_STRATEGIES, state) and new >= _FILL_THE_LOG
     return "FILE_COPY" if many else ""
+
+
+def _is_before(version: tuple[int, ...], state: State) -> bool:
+    """Whether the server is an older one; of one that isn't reached yet nobody knows, and few are."""
+    return () < state.version < version
 
 
 def _alteration(wanted: WantedDatabase, found: Database, after: Database) -> Action:
@@ -136,7 +141,7 @@ def _openings(task: Task, state: State) -> Iterator[Action]:
     for wanted in task.databases:
         found = state.databases.get(wanted.name)
         if wanted.state == PRESENT and (found is None or found.unfinished):
-            heir = wanted.owner if state.version[:1] < _OWNS_PUBLIC else ""
+            heir = wanted.owner if _is_before(_OWNS_PUBLIC, state) else ""
             change = OpenDatabase(wanted.name, heir, -1 if wanted.connection_limit is None else wanted.connection_limit)
             yield Action(
                 "open",

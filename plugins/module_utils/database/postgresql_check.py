@@ -109,7 +109,7 @@ def _user(wanted: WantedUser) -> None:
         )
     _check_host(wanted.host, f"{wanted.item}.host")
     for word in wanted.attributes:
-        if word not in ATTRIBUTES | {"ROLE"}:
+        if word not in ATTRIBUTES:
             raise InvalidParameter(
                 f"{word} is not an attribute of PostgreSQL",
                 f"{wanted.item}.attributes",

@@ -75,10 +75,7 @@ class PostgreSQL:
     def adapt(self, task: Task, state: State) -> Task:
         task = spec_administrators.postgresql(task)
         databases = [replace(each, encoding=encoding(each.encoding, state.collations)) for each in task.databases]
-        users = [
-            replace(each, attributes=spelled(each.attributes) if state.reached else each.attributes)
-            for each in task.users
-        ]
+        users = [replace(each, attributes=spelled(each.attributes)) for each in task.users]
         grants = [
             replace(
                 each,

@@ -25,6 +25,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_session import Session
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan import plan
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_dialect import encoding
+from ansible_collections.flatrun.infra.plugins.module_utils.database.room import report
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import parse
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import Tls
 from ansible_collections.flatrun.infra.tests.unit.database.world import ADMINISTRATOR, params
@@ -308,3 +309,15 @@ def test_names_that_the_server_folds_into_one() -> None:
     with pytest.raises(FlatrunError) as error:
         plan(parse(params(databases=[{"name": "Shop"}, {"name": "shop"}])), found)
     assert error.value.sentence().startswith("databases: the database 'shop' is listed twice")
+
+
+def test_a_server_that_is_not_there_yet_is_foreseen_as_one_of_today() -> None:
+    absent = State(POSTGRESQL, reached=False, words="it does not exist")
+    users = [{"name": "r", "attributes": ["ROLE"]}, {"name": "s", "attributes": ["NOROLE"], "password": "pw"}]
+    for count, copied in ((1, 0), (128, 128)):
+        databases = [{"name": f"d{number}", "owner": "r"} for number in range(count)]
+        task = parse(params(databases=databases, users=users))
+        found = report(task, absent, plan(task, absent))["statements"]
+        assert found[:2] == ['CREATE ROLE "r" NOLOGIN', "CREATE ROLE \"s\" LOGIN PASSWORD '(secret)'"]
+        assert not any("ALTER SCHEMA public" in statement for statement in found)
+        assert sum("STRATEGY FILE_COPY" in statement for statement in found) == copied
