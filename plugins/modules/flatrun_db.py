@@ -194,8 +194,8 @@ options:
       limits:
         description:
           - C(max_user_connections) on all three, C(max_queries_per_hour), C(max_updates_per_hour) and
-            C(max_connections_per_hour) on MySQL and MariaDB, C(valid_until) on PostgreSQL. Those that aren't named
-            stay as they are.
+            C(max_connections_per_hour) on MySQL and MariaDB, C(valid_until) on PostgreSQL, as in
+            V(2030-12-31 00:00:00+00) or V(infinity). Those that aren't named stay as they are.
         type: dict
         default: {}
         version_added: 0.1.0

@@ -550,3 +550,12 @@ def test_grants_are_told_on_routines_and_of_roles(edge: Server) -> None:
             assert found["grantable"] is True
     finally:
         edge.run({"users": [{"name": "edge_team", "attributes": ["ROLE"], "state": "absent"}]})
+
+
+@pytest.mark.parametrize("time", ["2030-01-01 25:00", "2030-01-01 00:00+99", "2030-01-01 1:2:3:4"])
+def test_a_time_that_the_server_does_not_know_is_named(time: str, servers: dict[str, Server]) -> None:
+    users = [{"name": f"edge_{number}", "password": "of edge"} for number in range(3)]
+    users[1]["limits"], users[2]["limits"] = {"valid_until": "2030-01-01 12:00"}, {"valid_until": time}
+    with pytest.raises(FlatrunError) as refusal:
+        servers["postgresql"].run({"users": users}, check_mode=True)
+    assert refusal.value.sentence().startswith("users[2].limits.valid_until: the server says: ")

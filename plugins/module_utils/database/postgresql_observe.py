@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.database import passwords
 from ansible_collections.flatrun.infra.plugins.module_utils.database.logins import Logins
@@ -167,9 +168,21 @@ class Observer:
         return found
 
     def _times(self) -> dict[str, str]:
-        given = sorted({user.limits["valid_until"] for user in self.task.users if "valid_until" in user.limits})
-        rows = self.session.rows("SELECT t, t::timestamptz::text FROM unnest(%s) t", (given,)) if given else []
-        return dict(rows)
+        """Each time that is asked for, as the server tells it; the first that it doesn't know is named."""
+        given = [(user.item, user.limits["valid_until"]) for user in self.task.users if "valid_until" in user.limits]
+        try:
+            return self._told(sorted({time for _item, time in given}))
+        except Refused:
+            for item, time in given:
+                try:
+                    self._told([time])
+                except Refused as error:
+                    do = "Write it like '2030-12-31 00:00:00+00'."
+                    raise Refused(error.what, f"{item}.limits.valid_until", do) from None
+            raise
+
+    def _told(self, times: list[str]) -> dict[str, str]:
+        return dict(self.session.rows("SELECT t, t::timestamptz::text FROM unnest(%s) t", (times,)) if times else ())
 
     def _compare(self, stored: dict[str, str], wanted: dict[str, WantedUser]) -> None:
         keys = [(name, kept, wanted[name].password) for name, kept in stored.items()]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter
@@ -16,6 +17,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
 Privilege = tuple[str, tuple[str, ...]]
 _PRIVILEGE = re.compile(r"([A-Za-z][A-Za-z0-9_ ]*?)\s*(?:\(([^()]+)\))?")
 _WORD = re.compile(r"[A-Z][A-Z_]*")
+_TIME = re.compile(r"infinity|(\d{4})-(\d\d)-(\d\d)[0-9T :.+-]*", re.ASCII)
 _TLS_PARTS = ("cipher", "issuer", "subject")
 LIMITS = (
     "max_queries_per_hour",
@@ -97,7 +99,7 @@ def limits(given: Mapping[Any, Any]) -> dict[str, str]:
         if key not in LIMITS:
             raise InvalidParameter("is not known", where, f"Take of: {', '.join(LIMITS)}.")
         if key == "valid_until":
-            if not isinstance(value, str) or not re.fullmatch(r"infinity|\d{4}-\d\d-\d\d[0-9T :.+-]*", value):
+            if not _is_time(value):
                 raise InvalidParameter(f"{value!r} is not a time", where, "Write it like '2030-12-31 00:00:00+00'.")
             found[key] = value
         elif isinstance(value, bool) or not re.fullmatch(r"-1|\d{1,9}", str(value)):
@@ -105,6 +107,18 @@ def limits(given: Mapping[Any, Any]) -> dict[str, str]:
         else:
             found[key] = str(int(value))
     return found
+
+
+def _is_time(value: Any) -> bool:
+    """Whether it begins with a day that there is; what the server makes of the rest, it says."""
+    parts = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if not parts or parts[0] == "infinity":
+        return bool(parts)
+    try:
+        date(int(parts[1]), int(parts[2]), int(parts[3]))
+    except ValueError:
+        return False
+    return True
 
 
 def tls_requires(given: Any) -> str:

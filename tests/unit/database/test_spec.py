@@ -97,3 +97,20 @@ def test_the_password_of_a_user_that_goes_is_not_asked_about(kind: str) -> None:
     kept, gone = (parse(given(DB, users=[{**user, "state": state}])).users[0] for state in ("present", "absent"))
     assert bool(kept.password or kept.hash)
     assert (gone.password, gone.hash) == (None, None)
+
+
+@pytest.mark.parametrize("time", ["2030-02-28", "2028-02-29 12:00", "9999-12-31T24:00:00.5+05:30", "infinity"])
+def test_times_are_taken_as_they_are_written(time: str) -> None:
+    user = {"name": "ann", "host": "%", "state": "present", "update_password": "always"}
+    assert parse(given(DB, users=[{**user, "limits": {"valid_until": time}}])).users[0].limits == {"valid_until": time}
+
+
+NO_DAYS = ["2030-02-30", "2030-02-29 12:00", "2030-13-01", "2030-00-10", "0000-01-01", "now", 2030]
+
+
+@pytest.mark.parametrize("time", NO_DAYS)
+def test_a_day_that_there_is_not_is_no_time(time: Any) -> None:
+    user = {"name": "ann", "host": "%", "state": "present", "update_password": "always"}
+    with pytest.raises(FlatrunError) as refusal:
+        parse(given(DB, users=[{**user, "limits": {"valid_until": time}}]))
+    assert refusal.value.sentence().startswith(f"users[0].limits.valid_until: {time!r} is not a time")
