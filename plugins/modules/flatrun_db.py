@@ -76,7 +76,7 @@ options:
       collation:
         description:
           - Collation of MySQL and MariaDB, or locale of PostgreSQL, such as V(C.UTF-8). The default is the server's.
-          - PostgreSQL can't change that of a database that exists, so another one is refused.
+          - PostgreSQL can't change that of a database that exists, so another one is refused. V(C.utf8) is the same.
         type: str
         version_added: 0.1.0
       template:

@@ -283,6 +283,20 @@ def test_an_encoding_by_another_spelling(servers: dict[str, Server]) -> None:
         server.run({"databases": [{"name": "edge", "state": "absent"}]})
 
 
+def test_a_locale_by_another_spelling(servers: dict[str, Server]) -> None:
+    server, names = servers["postgresql"], ("edge", "edge_copy")
+    first, copy = ({"name": name, "collation": "en_US.utf8"} for name in names)
+    asked = "SELECT DISTINCT datcollate FROM pg_database WHERE datname LIKE 'edge%%'"
+    try:
+        server.settle({"databases": [first]})
+        assert not server.run({"databases": [{**first, "collation": "en_US.UTF-8"}]})
+        # A copy is made with its template's own spelling alone.
+        server.settle({"databases": [{**copy, "collation": "en_US.UTF-8", "template": "edge"}]})
+        assert server.ask(asked) == [("en_US.utf8",)]
+    finally:
+        server.run({"databases": [{"name": name, "state": "absent"} for name in names]})
+
+
 @pytest.mark.parametrize(
     ("privileges", "state", "left"), [("CONNECT", "present", (True, False)), ("TEMP", "absent", (False, False))]
 )

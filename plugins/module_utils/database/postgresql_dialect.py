@@ -74,7 +74,10 @@ class PostgreSQL:
 
     def adapt(self, task: Task, state: State) -> Task:
         task = spec_administrators.postgresql(task)
-        databases = [replace(each, encoding=encoding(each.encoding, state.collations)) for each in task.databases]
+        databases = [
+            replace(each, encoding=encoding(each.encoding, state.collations), collation=_collation(each, state))
+            for each in task.databases
+        ]
         users = [replace(each, attributes=spelled(each.attributes)) for each in task.users]
         grants = [
             replace(
@@ -223,6 +226,18 @@ def encoding(given: str, known: Iterable[str]) -> str:
     plain = _plain(given)
     named = {_plain(each): each for each in known}
     return named.get({"UNICODE": "UTF8"}.get(plain, plain), given)
+
+
+def _collation(wanted: WantedDatabase, state: State) -> str:
+    """The locale as the database spells it, or as the template does, whose copy can have no other spelling."""
+    base = state.databases.get(wanted.name) or state.databases.get(wanted.template)
+    return base.collation if base and locale(base.collation) == locale(wanted.collation) else wanted.collation
+
+
+def locale(given: str) -> str:
+    """In one spelling: C.UTF-8 is C.utf8."""
+    language, dot, charset = given.partition(".")
+    return language + dot + charset.lower().replace("-", "")
 
 
 def _plain(given: str) -> str:

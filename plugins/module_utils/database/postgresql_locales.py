@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import Database
+from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_dialect import locale
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_session import Session
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import Task
 
@@ -25,9 +26,9 @@ def locales(session: Session, task: Task, databases: Mapping[str, Database]) -> 
     if not new:
         return {}
     templates = {databases[name].collation for name in _templates(task) if name in databases}
-    listed = {_plain(name): encoding for name, encoding in session.rows(_LISTED)}
+    listed = {locale(name): encoding for name, encoding in session.rows(_LISTED)}
     asked = {each.collation for each in new if each.collation} | templates
-    return {name: listed.get(_plain(name), "") for name in asked if _plain(name) in listed or _is_there(session, name)}
+    return {name: listed.get(locale(name), "") for name in asked if locale(name) in listed or _is_there(session, name)}
 
 
 def _templates(task: Task) -> Iterable[str]:
@@ -41,9 +42,3 @@ def _is_there(session: Session, name: str) -> bool:
     except Refused:
         return False
     return True
-
-
-def _plain(name: str) -> str:
-    """C.UTF-8 is C.utf8."""
-    language, dot, charset = name.partition(".")
-    return language + dot + charset.lower().replace("-", "")

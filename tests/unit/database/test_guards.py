@@ -255,6 +255,8 @@ def test_a_membership_in_a_role_that_is_not_there(engine: str) -> None:
         ({"collation": "C", "template": "tpl"}, "databases[0].template: tpl has UTF8 and en_US.utf8"),
         ({"collation": "C", "template": "template0"}, ""),
         ({"encoding": "UTF8", "template": "tpl"}, ""),
+        ({"collation": "en_US.UTF-8", "template": "tpl"}, ""),
+        ({"collation": "en_GB.UTF-8", "template": "tpl"}, "databases[0].collation: 'en_GB.UTF-8' is not a locale"),
     ],
 )
 def test_locales_that_fit(database: dict[str, Any], says: str) -> None:
@@ -269,6 +271,21 @@ def test_locales_that_fit(database: dict[str, Any], says: str) -> None:
     with pytest.raises(FlatrunError) as error:
         plan(task, found)
     assert error.value.sentence().startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("collation", "same"),
+    [("en_US.utf8", True), ("en_US.UTF-8", True), ("en_US.Utf-8", True), ("en_GB.utf8", False), ("en_US", False)],
+)
+def test_a_locale_is_the_same_in_each_spelling(collation: str, same: bool) -> None:
+    shop = Database("shop", "blog", "UTF8", "en_US.utf8")
+    found = replace(state(POSTGRESQL), version=(17, 0), databases={"shop": shop})
+    task = parse(params(databases=[{"name": "shop", "collation": collation}]))
+    if same:
+        assert not plan(task, found)
+        return
+    with pytest.raises(FlatrunError, match=r"^databases\[0\]\.collation: shop has en_US\.utf8, and PostgreSQL can't"):
+        plan(task, found)
 
 
 def test_a_role_stays_one() -> None:
