@@ -159,7 +159,7 @@ def _extensions(task: Task, state: State) -> Iterator[Action]:
         found = state.databases.get(wanted.name)
         there = wanted.name if found else wanted.template or "template1"
         present = state.insides.get(there, Inside()).extensions
-        for name in wanted.extensions if wanted.state == PRESENT else ():
+        for name in dict.fromkeys(wanted.extensions) if wanted.state == PRESENT else ():
             if name not in present:
                 target = f"extension {name} of database {wanted.name}"
                 change = AddExtension(wanted.name, name)

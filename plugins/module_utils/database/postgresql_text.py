@@ -93,10 +93,13 @@ def _open(change: OpenDatabase) -> tuple[Statement, ...]:
 
 
 def _extension(change: AddExtension) -> tuple[Statement, ...]:
-    """Into the schema that everybody finds, unless the extension has one of its own."""
+    """Into the schema that everybody finds, unless the extension has one of its own.
+
+    One that was made before may have brought it along.
+    """
     return (
         *_one("SET LOCAL search_path = public", change.database),
-        *_one(f"CREATE EXTENSION {name(change.name)} CASCADE", change.database),
+        *_one(f"CREATE EXTENSION IF NOT EXISTS {name(change.name)} CASCADE", change.database),
         *_one("SET LOCAL search_path = pg_catalog", change.database),
     )
 

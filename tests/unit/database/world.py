@@ -96,6 +96,7 @@ class Server:
             privileges={kind: frozenset(names) for kind, names in known.items()},
             dynamic=frozenset({"ROLE_ADMIN"}),
             collations={"utf8mb4_bin": "utf8mb4", "latin1_bin": "latin1", "UTF8": "", "LATIN1": ""},
+            extensions=frozenset({"cube", "earthdistance"}),
             owned=self._owned(),
             administers=users[Grantee(ADMINISTRATOR)].attributes if self.engine == POSTGRESQL else frozenset(),
             member_of=self._member_of() if self.limited else None,
