@@ -9,9 +9,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.database import ed25519, mysql_native, passwords
+from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Credential, Statement
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import Grantee
+from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_world import PostgreSQLWorld
+from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import parse
+from ansible_collections.flatrun.infra.tests.unit.database.world import params
 
 SCRAM_SALT = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
 
@@ -44,6 +51,20 @@ def test_what_is_made_matches(password: str) -> None:
     ]
     digest = passwords.md5(password.encode(), b"u").decode()
     assert passwords.matches_postgresql([(password, "u", digest), (password, "v", digest)]) == [True, False]
+
+
+def test_scram_takes_no_md5(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host under FIPS has none."""
+
+    def forbidden(*_data: bytes) -> None:
+        raise ValueError("disabled for FIPS")
+
+    monkeypatch.setattr("hashlib.md5", forbidden)
+    world = PostgreSQLWorld(SimpleNamespace(endpoint=None), parse(params()))
+    given = Credential(Grantee("ann"), "scram-sha-256", Secret("of ann"))
+    kept = world._digests([Statement(("ALTER ROLE ann PASSWORD ", given))])[given]
+    assert passwords.matches_postgresql([("of ann", "ann", kept)]) == [True]
+    assert world.observer.compared == {("ann", kept, Secret("of ann")): True}
 
 
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 100])
