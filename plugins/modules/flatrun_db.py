@@ -82,7 +82,8 @@ options:
       template:
         description:
           - Database of PostgreSQL that a new one is a copy of. The default is C(template1), and C(template0) with
-            another encoding or locale. For a database that exists it has no meaning, so it may go then.
+            O(databases[].encoding) or O(databases[].collation), which has nothing of what was put into the other. For a
+            database that exists it has no meaning, so it may go then.
         type: str
         version_added: 0.1.0
       extensions:

@@ -118,6 +118,28 @@ def test_a_database_with_extensions_that_is_the_template_of_another(servers: dic
         server.run({"databases": [{"name": name, "state": "absent", "force": True} for name in ("edge", "edge_copy")]})
 
 
+def test_a_copy_of_the_template_that_lets_nobody_look(servers: dict[str, Server]) -> None:
+    """What a site has put into the usual template is not in it."""
+    server = servers["postgresql"]
+    server.say("CREATE EXTENSION pgcrypto", "REVOKE USAGE ON SCHEMA public FROM PUBLIC", database="template1")
+    other, untouched = {"encoding": "UTF8", "collation": "C"}, {"template": "template0"}
+    databases = [{"name": f"edge_{n}", "extensions": ["pgcrypto"], **each} for n, each in enumerate((other, untouched))]
+    everybody = {"user": "PUBLIC", "database": "edge_0", "state": "absent"}
+    grants = [
+        {**everybody, "object_type": "schema", "privileges": ["USAGE"]},
+        {**everybody, "object_type": "default_functions", "privileges": ["EXECUTE"]},
+    ]
+    listed = "SELECT nspacl::text FROM pg_namespace WHERE nspname = 'public'"
+    owners = "pg_database_owner=UC/pg_database_owner"
+    try:
+        server.settle({"databases": databases, "grants": grants})
+        assert server.ask(listed, database="edge_0") == [(f"{{{owners}}}",)]
+        assert server.ask(listed, database="edge_1") == [(f"{{{owners},=U/pg_database_owner}}",)]
+    finally:
+        server.say("DROP EXTENSION pgcrypto", "GRANT USAGE ON SCHEMA public TO PUBLIC", database="template1")
+        server.run({"databases": [{"name": each["name"], "state": "absent"} for each in databases]})
+
+
 @pytest.mark.parametrize("engine", ["mysql", "mariadb"])
 def test_a_password_that_cannot_be_compared_is_refused(engine: str, servers: dict[str, Server]) -> None:
     server, user = servers[engine], {"name": "edge", "password": "of edge"}

@@ -25,7 +25,6 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.engines imp
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     POSTGRESQL,
     Database,
-    Inside,
     State,
     Target,
 )
@@ -33,6 +32,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_joins 
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_ledger import Ledger
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_missing import refuse_missing
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_rights import Settlement
+from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_places import inside_of
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, PRESENT, Task, WantedDatabase
 
 REASON = "every database, user and grant is as asked"
@@ -156,9 +156,7 @@ def _openings(task: Task, state: State) -> Iterator[Action]:
 
 def _extensions(task: Task, state: State) -> Iterator[Action]:
     for wanted in task.databases:
-        found = state.databases.get(wanted.name)
-        there = wanted.name if found else wanted.template or "template1"
-        present = state.insides.get(there, Inside()).extensions
+        present = inside_of(wanted.name, task, state).extensions if wanted.extensions else ()
         for name in dict.fromkeys(wanted.extensions) if wanted.state == PRESENT else ():
             if name not in present:
                 target = f"extension {name} of database {wanted.name}"

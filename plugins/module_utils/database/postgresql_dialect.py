@@ -9,7 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
-from ansible_collections.flatrun.infra.plugins.module_utils.database import check_schemas, spec_administrators
+from ansible_collections.flatrun.infra.plugins.module_utils.database import (
+    check_names,
+    check_schemas,
+    spec_administrators,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.database import postgresql_check as checking
 from ansible_collections.flatrun.infra.plugins.module_utils.database import postgresql_text as text
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Change, Statement
@@ -26,7 +30,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     Target,
     User,
 )
-from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_places import TEMPLATE, inside_of
+from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_places import inside_of, template_of
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
     PRESENT,
     Task,
@@ -125,19 +129,18 @@ class PostgreSQL:
         target = Target("database", database.name)
         owner = Grantee(database.owner or state.administrator)
         everything = dict.fromkeys(privileges(state.version)["database"], True)
-        inside = state.insides.get(database.template or TEMPLATE, Inside()).named(database.name)
+        inside = state.insides.get(template_of(database), Inside()).named(database.name)
         return {(PUBLIC, target): _EVERYBODYS, (owner, target): everything, **inside.rights}
 
     def usual_rights(self, task: Task, state: State) -> Rights:
-        """Everybody may run a new role's future functions, and use its types."""
+        """Everybody may run a role's future functions, and use its types, where nothing else was said of them."""
         found: dict[tuple[Grantee, Target], dict[str, bool]] = {}
-        databases = {each.name for each in task.databases if each.state == PRESENT} | {*state.databases}
-        roles = {each.name for each in task.users if each.state == PRESENT}
+        databases, roles = check_names.databases(task, state), check_names.roles(task, state)
         for grant in task.grants:
             usual = _EVERYBODYS_FUTURE.get(grant.object_type)
             for target, _names in self.targets(grant, PUBLIC, task, state) if usual and not grant.schema else ():
-                comes = not state.reached or (target.name in roles and target.database in databases)
-                if usual and comes and Grantee(target.name) not in state.users:
+                comes = not state.reached or (roles.get(target.name) and databases.get(target.database))
+                if usual and comes and target not in inside_of(grant.database, task, state).objects:
                     found[PUBLIC, target] = {usual: False}
         return found
 

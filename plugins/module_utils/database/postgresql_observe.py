@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -33,7 +32,11 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_dialect import privileges
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_inside import look_inside
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_locales import locales
-from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_places import looked_into
+from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_places import (
+    EMPTY,
+    UNTOUCHED,
+    looked_into,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_session import Session, try_login
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, EXCLUSIVE, Task, WantedUser
 
@@ -251,12 +254,12 @@ class Observer:
         return self.session.version >= (16,)
 
     def _with_insides(self, state: State) -> State:
-        places: Iterable[str] = looked_into(self.task, state.databases)
+        places = looked_into(self.task, state.databases)
         if self.exclusive:
-            places = {*places, *(place for owned in state.owned.values() for place, _what in owned if place)}
-        insides = {}
+            places |= {place for owned in state.owned.values() for place, _what in owned if place}
+        insides = {EMPTY: UNTOUCHED} if EMPTY in places else {}
         grantors = dict(state.grantors)
-        for place in sorted(places):
+        for place in sorted(places - {EMPTY}):
             with closing(Session(self.session.endpoint, place)) as session:
                 insides[place], others = look_inside(session, self.task)
                 grantors.update(others)

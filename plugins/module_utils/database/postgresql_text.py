@@ -34,6 +34,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     Grantee,
     Target,
 )
+from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_places import TEMPLATE, template_of
 
 _LIMITS = {"max_user_connections": "CONNECTION LIMIT", "valid_until": "VALID UNTIL"}
 _ROUTINES = ("function", "procedure")
@@ -61,10 +62,8 @@ def _create(change: CreateDatabase) -> str:
     options = [f"OWNER {name(database.owner)}"] if database.owner else []
     options += [f"ENCODING {literal(database.encoding)}"] if database.encoding else []
     options += [f"LOCALE {literal(database.collation)}"] if database.collation else []
-    # Another encoding or locale than template1's can only be had from the template without texts.
-    other = "template0" if database.encoding or database.collation else ""
-    template = database.template or other
-    options += [f"TEMPLATE {name(template)}"] if template else []
+    template = template_of(database)
+    options += [f"TEMPLATE {name(template)}"] if template != TEMPLATE else []
     options += [f"STRATEGY {change.strategy}"] if change.strategy else []
     options += ["ALLOW_CONNECTIONS false", f"CONNECTION LIMIT {UNFINISHED}"]
     return f"CREATE DATABASE {name(database.name)} {' '.join(options)}"
