@@ -50,7 +50,7 @@ class Secret:
         raise TypeError("a secret is not to be pickled")
 
 
-def parse_secret(value: Any, where: str) -> Secret:
+def parse_secret(value: Any, where: str, instead: str = "Give one.") -> Secret:
     """A secret from a parameter.
 
     YAML turns ``0123`` into 83 and ``yes`` into a boolean, so anything but a string is refused instead of being
@@ -62,7 +62,7 @@ def parse_secret(value: Any, where: str) -> Secret:
         what = f"a password must be a string, and this is {kind_of(value)}"
         raise InvalidParameter(what, where, "Put it into quotes.")
     if not value:
-        raise InvalidParameter("an empty password is none", where, "Leave it out to have one generated.")
+        raise InvalidParameter("an empty password is none", where, instead)
     if any(forbidden in value for forbidden in "\0\r\n"):
         raise InvalidParameter("a password can't hold NUL or a line break", where, "Choose another one.")
     return Secret(encodable(str(value), where))

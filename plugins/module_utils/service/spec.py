@@ -230,7 +230,8 @@ def _specified(plain: Service, kind: ServiceType, entry: Mapping[str, Any]) -> S
 
 
 def _secret(key: str, value: Any, kind: ServiceType) -> tuple[str, Secret]:
-    where, secret = f"secrets.{key}", parse_secret(value, f"secrets.{key}")
+    where = f"secrets.{key}"
+    secret = parse_secret(value, where, "Leave it out to have one generated.")
     names.file_name(key, "secrets")
     if key != kind.secret:
         known = f"{kind.name} has only {kind.secret!r}" if kind.secret else f"{kind.name} has none"

@@ -11,6 +11,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.arguments i
 from ansible_collections.flatrun.infra.plugins.module_utils.database.query import parse as parse_query
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import parse
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_connection import connection
+from ansible_collections.flatrun.infra.tests.unit.database.world import params as filled
 
 ENGINE = {"client_cert": "/docker.pem", "client_key": "/docker.key"}
 CLIENT = {"client_cert": "/client.pem", "client_key": "/client.key"}
@@ -89,6 +90,13 @@ def test_a_query_that_no_server_can_read_is_refused(params: dict[str, Any], says
     with pytest.raises(FlatrunError) as refusal:
         parse_query(given(QUERY, **{"query": "SELECT 1", **params}))
     assert refusal.value.sentence().startswith(says)
+
+
+@pytest.mark.parametrize("params", [{"users": [{"name": "ann", "password": ""}]}, {"login_password": ""}])
+def test_nobody_is_promised_a_password(params: dict[str, Any]) -> None:
+    with pytest.raises(FlatrunError) as refusal:
+        parse(filled(**params))
+    assert refusal.value.sentence().endswith("password: an empty password is none. Give one.")
 
 
 @pytest.mark.parametrize("kind", ["password", "password_hash"])

@@ -369,6 +369,11 @@ def test_a_refused_password_is_not_quoted() -> None:
     assert "canary" not in refusal({"type": "mysql", "secrets": {"root_password": "canary\ncanary"}})
 
 
+def test_a_password_that_is_left_out_is_generated() -> None:
+    says = refusal({"type": "mysql", "secrets": {"root_password": ""}})
+    assert says.endswith("an empty password is none. Leave it out to have one generated.")
+
+
 _values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
