@@ -162,6 +162,9 @@ options:
             PostgreSQL V(scram-sha-256) (default) and V(md5).
           - Left out, a user that exists keeps its own. To give it another one takes its password too, unless that is
             a socket's.
+          - A user of MariaDB with several keeps those that need no password of it, such as a socket's. Where more
+            than one has a password, another O(users[].password) is refused, unless this says of which one it is; the
+            others then go.
         type: str
         version_added: 0.1.0
       update_password:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -152,6 +153,35 @@ def test_a_password_that_cannot_be_compared_is_refused(engine: str, servers: dic
             {"users": [{**user, "plugin": "mysql_native_password" if engine == "mariadb" else "caching_sha2_password"}]}
         )
         assert server.may_enter("edge", "of edge")
+    finally:
+        server.run({"users": [{"name": "edge", "state": "absent"}]})
+
+
+def test_a_user_with_several_ways_to_log_in(servers: dict[str, Server]) -> None:
+    """MariaDB's own root is one."""
+    server, user, native = servers["mariadb"], {"name": "edge", "password": "of edge"}, "mysql_native_password"
+    other = "USING PASSWORD('other')"
+    none = "USING 'invalid'"
+    ways = [
+        f"unix_socket OR {native} {other}",
+        f"{native} {other} OR unix_socket",
+        f"{native} {none} OR unix_socket",
+    ]
+    digest = "[*][0-9A-F]{40}"
+    try:
+        for had in ways:
+            server.say(f"CREATE OR REPLACE USER edge IDENTIFIED VIA {had}")
+            server.settle({"users": [user]})
+            ((found,),) = server.ask("SHOW CREATE USER edge")
+            assert re.sub(digest, "invalid", found).endswith(f" VIA {had}".replace(other, none))
+            assert server.may_enter("edge", "of edge") is not None
+        server.say(f"CREATE OR REPLACE USER edge IDENTIFIED VIA ed25519 {other} OR unix_socket OR {native} {other}")
+        for check_mode in (True, False):
+            with pytest.raises(FlatrunError, match=r"^users\[0\].password: edge@% logs in by ed25519 or mysql_n"):
+                server.run({"users": [user]}, check_mode)
+        assert not server.run({"users": [{**user, "password": "other"}]})
+        server.settle({"users": [{**user, "plugin": native}]})
+        assert re.search(f" VIA {native} USING '{digest}' OR unix_socket$", server.ask("SHOW CREATE USER edge")[0][0])
     finally:
         server.run({"users": [{"name": "edge", "state": "absent"}]})
 

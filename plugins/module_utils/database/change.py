@@ -127,11 +127,15 @@ class AlterUser:
 
 @dataclass(frozen=True)
 class SetPassword:
-    """``retain``: the one that worked before goes on working. ``discard``: a former one beside it worked too."""
+    """``retain``: the one that worked before goes on working. ``discard``: a former one beside it worked too.
+
+    ``ways`` are the plugins by which the user may then log in, where there are others beside the credential's.
+    """
 
     credential: Credential
     retain: bool = False
     discard: bool = False
+    ways: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

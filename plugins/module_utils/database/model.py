@@ -85,7 +85,8 @@ class User:
 
     ``attributes`` are the words that hold, such as CREATEDB, LOCKED or ROLE. ``checked_by`` says how the password was
     compared: with what is stored, or by a login. ``former`` is whether another password works beside it, and ``acl``
-    what Redis' rules are, by their parts.
+    what Redis' rules are, by their parts. ``ways`` are ``plugin`` and those by which a user of MariaDB gets in without
+    a password, in their order, and ``rivals`` those that keep something of their own as ``plugin`` does.
     """
 
     grantee: Grantee
@@ -97,6 +98,8 @@ class User:
     checked_by: str = "stored"
     former: bool = False
     acl: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ways: tuple[str, ...] = ()
+    rivals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_text as text
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import LOCKED, MARIADB, MYSQL, ROLE
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec_values import tls_text
 
@@ -56,6 +57,26 @@ class Account:
     tls: str
     former: bool
     seen: bool
+
+    @property
+    def own(self) -> tuple[str, bytes]:
+        """Of several ways the one with a password."""
+        return max(self.ways, key=_worth)
+
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        """What else keeps something, which a new password would leave as it is or take away."""
+        return tuple(way[0] for way in self.ways if way[1] and way is not self.own)
+
+    @property
+    def lasting(self) -> tuple[str, ...]:
+        """The way of a new password, and those that need none: what could keep one and doesn't takes an empty one."""
+        return tuple(way[0] for way in self.ways if way is self.own or not (way[1] or text.is_made(way[0])))
+
+
+def _worth(way: tuple[str, bytes]) -> tuple[bool, bool]:
+    plugin, kept = way
+    return bool(kept), text.is_made(plugin)
 
 
 def read(row: Mapping[str, Any], mariadb: bool) -> Account:

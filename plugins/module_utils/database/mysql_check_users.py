@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_text as text
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import LOCKED, ROLE, UNKNOWN, User
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
+    DIFFERS,
+    LOCKED,
+    ROLE,
+    UNKNOWN,
+    User,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ALWAYS, PRESENT, WantedUser
 
 
@@ -16,6 +22,7 @@ def check(wanted: WantedUser, found: User | None, mariadb: bool) -> None:
     _check_plugin_of_hash(wanted)
     if found and wanted.state == PRESENT:
         _check_comparable(wanted, found)
+        _check_only_password(wanted, found)
         _check_stays_role(wanted, found)
 
 
@@ -42,12 +49,25 @@ def _check_plugin_of_hash(wanted: WantedUser) -> None:
 def _check_comparable(wanted: WantedUser, found: User) -> None:
     """What is seen, and still not known to be the password or another one, is nothing that a password is told from."""
     seen = found.checked_by == "stored" and found.password == UNKNOWN
+    other = found.password == DIFFERS and bool(found.plugin) and not text.is_made(found.plugin)
     asked = wanted.password and wanted.update_password == ALWAYS and wanted.plugin in ("", found.plugin)
-    if seen and asked:
+    if asked and (seen or other):
+        what = "whether that takes the password can't be told" if seen else "a password of that can't be made here"
         raise Refused(
-            f"{found.grantee} logs in by {found.plugin}, and whether that takes the password can't be told",
+            f"{found.grantee} logs in by {found.plugin}, and {what}",
             f"{wanted.item}.password",
             "Say plugin, to have it log in by that one, or update_password: on_create.",
+        )
+
+
+def _check_only_password(wanted: WantedUser, found: User) -> None:
+    """Of several that keep one each, one would go unsaid, or go on letting in by a former password."""
+    asked = found.password == DIFFERS and wanted.update_password == ALWAYS and not wanted.plugin
+    if found.rivals and asked:
+        raise Refused(
+            f"{found.grantee} logs in by {' or '.join([found.plugin, *found.rivals])}, and each keeps something else",
+            f"{wanted.item}.password{'_hash' if wanted.hash else ''}",
+            "Say plugin, to have a password of that one alone, or update_password: on_create.",
         )
 
 

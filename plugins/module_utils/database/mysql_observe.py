@@ -158,12 +158,14 @@ class Observer:
             who: User(
                 who,
                 self._password(who, each, wanted.get(who), accounts_of[who.name] == 1),
-                each.ways[0][0],
+                each.own[0],
                 each.attributes,
                 each.limits,
                 each.tls,
                 checked_by="stored" if each.seen else "login",
                 former=each.former,
+                ways=each.lasting,
+                rivals=each.rivals,
             )
             for who, each in found
         }
@@ -196,7 +198,7 @@ class Observer:
         if not wanted or not wanted.password:
             return UNKNOWN
         answers = [self.compared[plugin, kept, wanted.password] for plugin, kept in found.ways]
-        return SAME if True in answers else UNKNOWN if answers == [None] else DIFFERS
+        return SAME if True in answers else DIFFERS if False in answers else UNKNOWN
 
     def _rights(self, users: dict[Grantee, User], dynamic: frozenset[str]) -> Found:
         found: Found = {}

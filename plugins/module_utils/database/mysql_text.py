@@ -51,6 +51,11 @@ def plugin_of(digest: str) -> str:
     return next((plugin for plugin, pattern in _HASHES.items() if pattern.fullmatch(digest)), "")
 
 
+def is_made(plugin: str) -> bool:
+    """Whether what the plugin keeps of a password can be made here, and so set and compared."""
+    return plugin in _HASHES
+
+
 def is_storable(text: str) -> bool:
     """Whether it can be a name at all: the server keeps names in utf8mb3, and fails to compare them with more."""
     return all(ord(character) <= 0xFFFF for character in text)
@@ -99,11 +104,13 @@ def _database(verb: str, database: Database) -> str:
     return f"{verb} DATABASE {name(database.name)}{charset}{collation}"
 
 
-def _identified(credential: Credential, mariadb: bool) -> tuple[str | Credential, ...]:
-    if credential.is_empty:
-        return (f" IDENTIFIED {'VIA' if mariadb else 'WITH'} {credential.plugin}",)
-    how = f" IDENTIFIED VIA {credential.plugin} USING " if mariadb else f" IDENTIFIED WITH {credential.plugin} AS "
-    return (how, credential)
+def _identified(credential: Credential, mariadb: bool, ways: tuple[str, ...] = ()) -> tuple[str | Credential, ...]:
+    made: list[str | Credential] = []
+    for way in ways or (credential.plugin,):
+        made.append(f" OR {way}" if made else f" IDENTIFIED {'VIA' if mariadb else 'WITH'} {way}")
+        if way == credential.plugin and not credential.is_empty:
+            made += [" USING " if mariadb else " AS ", credential]
+    return tuple(made)
 
 
 def _options(attributes: Mapping[str, bool], limits: Mapping[str, str], tls: str) -> str:
@@ -130,7 +137,7 @@ def _password(change: SetPassword | DiscardPassword, mariadb: bool) -> tuple[Sta
     if isinstance(change, DiscardPassword):
         return (discard,)
     retain = (" RETAIN CURRENT PASSWORD",) if change.retain else ()
-    whole = Statement((start, *_identified(change.credential, mariadb), *retain))
+    whole = Statement((start, *_identified(change.credential, mariadb, change.ways), *retain))
     return (whole, discard) if change.discard else (whole,)
 
 

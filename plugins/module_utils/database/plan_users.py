@@ -75,7 +75,9 @@ def _password(wanted: WantedUser, found: User, plugin: str) -> Iterator[Action]:
     before = {"plugin": found.plugin} if other_plugin else {"password": "(another)"}
     after = {"plugin": plugin} if other_plugin else {"password": SECRET}
     reason = f"it logs in by {found.plugin}" if other_plugin else "its password is another"
-    change = SetPassword(credential, wanted.retain, found.former and not wanted.retain)
+    # What keeps nothing, such as a socket, goes on letting in.
+    ways = tuple(dict.fromkeys(plugin if way == found.plugin else way for way in found.ways))
+    change = SetPassword(credential, wanted.retain, found.former and not wanted.retain, ways)
     yield Action("set_password", f"user {found.grantee}", reason, wanted.item, before, after, change)
 
 

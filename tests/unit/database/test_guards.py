@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
+    DIFFERS,
     LOCKED,
     MARIADB,
     MYSQL,
@@ -22,7 +23,9 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     Target,
     User,
 )
+from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_accounts import Account
 from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_session import Session
+from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_text import render
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan import plan
 from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_dialect import encoding
 from ansible_collections.flatrun.infra.plugins.module_utils.database.room import report
@@ -147,6 +150,31 @@ SCRAM = f"SCRAM-SHA-256$4096:{'A' * 24}${'A' * 44}:{'A' * 44}"
             "users[0].password_hash: it is what mysql",
         ),
         (POSTGRESQL, {}, {"plugin": "md5", "password_hash": SCRAM}, "users[0].password_hash: it is what scram-sha-256"),
+        # Told by a login.
+        (
+            MYSQL,
+            {"plugin": "sha256_password", "password": DIFFERS, "checked_by": "login"},
+            {"password": "pw"},
+            "users[0].password: blog@% logs in by sha256_password, and a password of that can't be made here.",
+        ),
+        (
+            MARIADB,
+            {"plugin": "unix_socket", "password": DIFFERS, "checked_by": "login"},
+            {"password": "pw"},
+            "users[0].password: blog@% logs in by unix_socket, and a password of that",
+        ),
+        (
+            MARIADB,
+            {"plugin": "ed25519", "rivals": (NATIVE,), "password": DIFFERS},
+            {"password": "pw"},
+            "users[0].password: blog@% logs in by ed25519 or mysql_native_password, and each keeps something else.",
+        ),
+        (
+            MARIADB,
+            {"plugin": "ed25519", "rivals": (NATIVE,), "password": DIFFERS},
+            {"password_hash": "*" + "A" * 40},
+            "users[0].password_hash: blog@% logs in by ed25519 or",
+        ),
     ],
 )
 def test_what_would_never_come_true(engine: str, had: dict[str, Any], user: dict[str, Any], says: str) -> None:
@@ -158,6 +186,36 @@ def test_a_password_that_cannot_be_compared_may_be_left_or_replaced() -> None:
     assert not planned(found, password="pw", update_password="on_create")
     assert planned(found, password="pw", plugin="ed25519") == ["set_password"]
     assert not planned(state(MARIADB, plugin="unix_socket", password=UNKNOWN, checked_by="login"), password="pw")
+
+
+@pytest.mark.parametrize(
+    ("user", "how"),
+    [
+        ({"password": "pw"}, f"unix_socket OR {NATIVE} USING '(secret)' OR gssapi"),
+        ({"password": "pw", "plugin": "ed25519"}, "unix_socket OR ed25519 USING '(secret)' OR gssapi"),
+        ({"plugin": "unix_socket"}, "unix_socket OR gssapi"),
+    ],
+)
+def test_ways_to_log_in_that_keep_nothing_stay(user: dict[str, Any], how: str) -> None:
+    found = state(MARIADB, plugin=NATIVE, password=DIFFERS, ways=("unix_socket", NATIVE, "gssapi"))
+    (action,) = plan(parse(params(users=[{"name": "blog", **user}])), found).actions
+    (statement,) = render(action.detail, mariadb=True)
+    assert str(statement) == f"ALTER USER 'blog'@'%' IDENTIFIED VIA {how}"
+
+
+def test_an_empty_password_is_none_of_the_ways_that_stay() -> None:
+    ways = ((NATIVE, b""), ("unix_socket", b""), ("pam", b"mariadb"), ("ed25519", b"kept"))
+    found = Account("blog", "%", ways, frozenset(), {}, "none", former=False, seen=True)
+    assert (found.own[0], found.lasting, found.rivals) == ("ed25519", ("unix_socket", "ed25519"), ("pam",))
+    found = replace(found, ways=ways[:2])
+    assert (found.own[0], found.lasting, found.rivals) == (NATIVE, (NATIVE, "unix_socket"), ())
+
+
+@pytest.mark.parametrize("user", [{"password": "pw", "plugin": "ed25519"}, {"password": "pw", "plugin": NATIVE}])
+def test_who_names_a_plugin_says_which_password_there_is(user: dict[str, Any]) -> None:
+    found = state(MARIADB, plugin="ed25519", rivals=(NATIVE,), password=DIFFERS)
+    assert planned(found, **user) == ["set_password"]
+    assert not planned(state(MARIADB, plugin="ed25519", rivals=(NATIVE,)), password="pw")
 
 
 def test_a_role_of_mariadb_goes_by_its_name() -> None:
