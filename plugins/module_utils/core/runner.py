@@ -64,17 +64,17 @@ def walk(room: Room[Spec, State], spec: Spec, check_mode: bool, course: Walk[Sta
         elif course.plan:
             with world.hold():
                 # Another run may have been at work until a moment ago: what counts is what is there now.
-                seen = world.observe()
-                course.plan = course.plan if seen == state else room.plan(spec, seen)
-                world.apply(course.plan, course.done.append)
-                state = world.observe()
+                former, state = state, world.observe()
+                course.plan = course.plan if state == former else room.plan(spec, state)
+                if course.plan:
+                    world.apply(course.plan, course.done.append)
+                    state = world.observe()
             _require_nothing_left(room.plan(spec, state), course.plan)
         return room.report(spec, state, course.plan)
 
 
 def _require_nothing_left(rest: Plan, plan: Plan) -> None:
-    if rest:
-        left = rest.actions[0]
+    for left in rest.actions:
         raise NotConverged(
             f"after {len(plan.actions)} actions this is still to be done: {left.verb}, because {left.reason}",
             left.target,

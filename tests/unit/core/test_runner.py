@@ -110,6 +110,13 @@ def test_what_another_run_did_while_the_lock_was_waited_for_is_not_done_again() 
     assert [action.target for action in course.plan.actions] == ["b"]
 
 
+def test_where_another_run_did_all_of_it_meanwhile_nothing_is_applied() -> None:
+    shelf = Shelf(meanwhile="a")
+    _result, course = go(shelf, "a")
+    assert (course.done, course.plan.actions) == ([], ())
+    assert shelf.calls == ["observe", "hold", "observe", "let go", "closed"]
+
+
 def test_the_first_look_anchors_the_spec() -> None:
     result, _course = go(Shelf({"a"}, meanwhile="b"), "a", "b", "c")
     assert result["first"] == ["a"]
