@@ -50,12 +50,12 @@ def forget(releases: str, names: Iterable[str]) -> None:
     used: set[str] = set()
     seen: set[int] = set()
     for name in names:
-        with os.scandir(f"{releases}/{name}/vhosts") as entries:
-            new = [entry for entry in entries if entry.inode() not in seen and entry.is_file(follow_symlinks=False)]
-        for entry in new:
-            seen.add(entry.inode())
-            with open(entry.path, encoding="utf-8", errors="surrogateescape") as file:
-                used.update(_USED.findall(file.read()))
+        with suppress(FileNotFoundError), os.scandir(f"{releases}/{name}/vhosts") as entries:
+            for entry in entries:
+                if entry.inode() not in seen and entry.is_file(follow_symlinks=False):
+                    seen.add(entry.inode())
+                    with open(entry.path, encoding="utf-8", errors="surrogateescape") as file:
+                        used.update(_USED.findall(file.read()))
     for name in there - used:
         shutil.rmtree(f"{releases}/{COPIES}/{name}", ignore_errors=True)
 

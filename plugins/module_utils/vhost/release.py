@@ -85,6 +85,7 @@ class Releases:
         for name in self.exposed(former) if account >= 0 else ():
             del present[name]
         release = f"{self._last() + 1:06d}"
+        self._sweep(former)
         top = f"{self.path}/{release}"
         for folder in ("", *(f"/{name}" for name in _FOLDERS)):
             files.make_folder(top + folder)
@@ -145,17 +146,35 @@ class Releases:
             files.remove(self.entry.path)
 
     def discard(self, release: str) -> None:
-        shutil.rmtree(f"{self.path}/{release}", ignore_errors=True)
+        self._remove(release)
         with suppress(OSError):
             # Only where nothing else is left of the first one.
             os.rmdir(self.path)
 
-    def prune(self, keep: int = 5) -> None:
-        """Remove all but the current release and the last ones; those later than it were never served."""
-        served = self.current()
-        older = [name for name in self.names() if name <= served]
+    def _remove(self, release: str) -> None:
+        """First what makes it a whole one, so that a run which is killed here leaves none that looks like it."""
+        with suppress(OSError, FlatrunError):
+            files.remove(f"{self.path}/{release}/{STATUS}")
+        shutil.rmtree(f"{self.path}/{release}", ignore_errors=True)
+
+    def _sweep(self, served: str) -> None:
+        """Remove the candidates of runs that were killed, which would pass for former releases.
+
+        Their numbers aren't given again, since nginx may have been told of one.
+        """
+        if not served and files.exists(self.entry.path if self.entry else f"{self.path}/{MAIN}"):
+            # Nothing tells which one was served: somebody has removed the link.
+            return
         for name in self.names():
-            if name not in older[-keep:]:
+            if name > served:
+                self._remove(name)
+
+    def prune(self, keep: int = 5) -> None:
+        """Remove all but the current release and the last ones before it."""
+        served = self.current()
+        kept = {served, *self.before(served)[: keep - 1]}
+        for name in self.names():
+            if name not in kept:
                 self.discard(name)
         copies.forget(self.path, self.names())
 
@@ -171,8 +190,9 @@ class Releases:
         return len(files.names(f"{self.path}/{release}/vhosts"))
 
     def before(self, release: str) -> list[str]:
-        """The releases before one, the youngest first."""
-        return [name for name in reversed(self.names()) if name < release]
+        """The whole releases before one, the youngest first. Of each the status server is written last."""
+        earlier = [name for name in reversed(self.names()) if name < release]
+        return [name for name in earlier if files.exists(f"{self.path}/{name}/{STATUS}")]
 
     def _last(self) -> int:
         return max((int(name) for name in self.names()), default=0)
