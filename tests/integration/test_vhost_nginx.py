@@ -352,6 +352,29 @@ def test_the_37th_of_50_is_bad(newest: Site) -> None:
     newest.settle(exclusive=True)
 
 
+def test_passwords_and_pages_change_also_beside_one_that_is_held_back(newest: Site) -> None:
+    certificate(newest.lab, "bad", "bad.example.com")
+
+    def good(password: str) -> dict[str, Any]:
+        auth = {"users": [{"name": "anna", "password": password}]}
+        site = {"path": "/usr/share/nginx/html"}
+        return {"name": "good.example.com", "root": site, "basic_auth": auth, "error_pages": {"401": password[::-1]}}
+
+    def asked(password: str) -> Answer:
+        word = base64.b64encode(f"anna:{password}".encode()).decode()
+        return newest.ask("good.example.com", Authorization=f"Basic {word}")
+
+    bad = {"name": "bad.example.com", "upstream": "192.0.2.1:1", "tls": {"certificate": "bad"}}
+    bad["request_headers"] = {"X-Bad": "$no_such_variable"}
+    newest.settle(good("former"))
+    held = newest.run(good("present"), bad, on_invalid="quarantine").refused("held back 1", "vhosts[1] (bad.")
+    assert held.changed
+    assert (asked("present").status, asked("former").status, asked("former").body) == (200, 401, "tneserp")
+    again = newest.run(good("present"), bad, on_invalid="quarantine").refused("held back 1", "vhosts[1] (bad.")
+    assert not again.changed
+    newest.settle(good("present"), exclusive=True)
+
+
 def test_names_and_files_of_the_users_own_are_left_alone(newest: Site) -> None:
     own = newest.folder / "config" / "mine.conf"
     own.write_text("server {\n    listen 80;\n    server_name mine.example.com;\n    return 200 mine;\n}\n")

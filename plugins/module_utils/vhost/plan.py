@@ -57,7 +57,7 @@ def plan(spec: Vhosts, state: State) -> Plan:
     held_back = [
         Action("quarantine", f"vhost {name}", str(error), name, detail=order) for name, error in order.rejected.items()
     ]
-    reason = _why_released(spec, state, order)
+    reason = why_released(spec, state, order)
     if reason:
         actions.append(Action("release", target, reason, detail=order))
     elif state.running and not state.live:
@@ -73,7 +73,7 @@ def plan(spec: Vhosts, state: State) -> Plan:
     return Plan(tuple(actions), "every vhost is as asked")
 
 
-def _why_released(spec: Vhosts, state: State, order: Order) -> str:
+def why_released(spec: Vhosts, state: State, order: Order) -> str:
     """Why there is to be another release; empty if there isn't."""
     if (order.texts, order.extras) != (state.files.texts, state.files.extras):
         return "the former vhosts are asked for" if spec.state == ROLLED_BACK else "its vhosts change"

@@ -21,6 +21,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost import plan as
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.blame import culprit, mentioned, without
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.guards import quarantined
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.observe import Observer
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.pairs import CHAIN, COPIES
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.placeholder import make
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.plan import Content, Order
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import AUTH, OF_VHOSTS
@@ -86,7 +87,8 @@ class Site:
                 if self.spec.on_invalid == FAIL or vhost not in order.places or vhost in order.rejected:
                     raise named from None
                 order = self._without(order, vhost, Refused(error.what, where))
-                if order.texts == self.seen.files.texts:
+                is_loaded = self.seen.live or not self.seen.running
+                if is_loaded and not planning.why_released(self.spec, self.seen, order):
                     raise quarantined(order.rejected) from None
 
     def _without(self, order: Order, vhost: str, error: Refused) -> Order:
@@ -94,7 +96,10 @@ class Site:
         texts = without(self.seen.files.texts, order.texts, vhost, order.version, order.place)
         others = {path: content for path, content in order.extras.items() if owner_of(path) != vhost}
         extras = {**others, **self.seen.files.extras_of(vhost)}
-        return replace(order, texts=texts, extras=extras, rejected={**order.rejected, vhost: error})
+        read = {str((summary_of(text).get("certificate") or {}).get("fullchain")) for text in texts.values()}
+        copied = f"{order.place.folder}/{COPIES}"
+        pairs = {name: pair for name, pair in order.pairs.items() if f"{copied}/{name}/{CHAIN}" in read}
+        return replace(order, texts=texts, extras=extras, pairs=pairs, rejected={**order.rejected, vhost: error})
 
     def _culprit(self, nginx: Nginx, order: Order) -> str:
         """The vhost whose change nginx does not take, where its words name none."""
