@@ -225,6 +225,25 @@ def test_runs_beside_each_other_lose_nothing(site: Site) -> None:
         assert all(each.result().good().said["live"] for each in back)
 
 
+def test_a_log_in_json_for_names_of_any_sign(site: Site) -> None:
+    vhosts = [{**A, "name": name, "access_log": "json"} for name in ("1.example.com", "Shop", "a.example.com")]
+    vhosts[1]["server_names"] = ["shop.example.com"]
+    site.settle(*vhosts)
+    assert {site.ask(name).status for name in ("1.example.com", "shop.example.com", "a.example.com")} == {301}
+
+
+def test_a_main_file_of_an_earlier_version_is_another_release(site: Site) -> None:
+    site.settle(A)
+    main = site.folder / "releases" / "current" / "nginx.conf"
+    present = main.read_text()
+    main.write_text("\n".join(line for line in present.splitlines() if "_share[d]" not in line).replace("[!_]*", "*"))
+    assert site.lab.run(site.item).good().verbs == ["release"]
+    assert not site.lab.run(site.item).good().changed
+    assert (site.folder / "releases" / "current" / "nginx.conf").read_text() == present
+    assert site.ask("a.example.com").status == 301
+    assert not site.run(A).good().changed
+
+
 def test_a_paused_nginx_gets_its_release_and_loads_it_when_it_goes_on(site: Site) -> None:
     site.settle(A)
     pause(site.name)

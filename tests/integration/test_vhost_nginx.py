@@ -66,6 +66,11 @@ class Site:
     def folder(self) -> Path:
         return Path(self.lab.root, self.name)
 
+    @property
+    def item(self) -> dict[str, Any]:
+        ports = [f"127.0.0.1:{self.port}:80", f"127.0.0.1:{self.tls_port}:443"]
+        return self.lab.item("nginx", name=self.name, container=self.name, image=self.image, published_ports=ports)
+
     def begin(self) -> None:
         if not docker("image", "ls", "--quiet", self.image):
             play = [str(Path(sys.executable).with_name("ansible-playbook")), "flatrun.infra.images", "-i", "localhost,"]
@@ -74,9 +79,7 @@ class Site:
             chosen += ["-e", f"images_types=nginx:{self.line}"]
             collections = {"ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".cache" / "collections")}
             subprocess.run([*play, *chosen], check=True, capture_output=True, env={**os.environ, **collections})
-        ports = [f"127.0.0.1:{self.port}:80", f"127.0.0.1:{self.tls_port}:443"]
-        item = self.lab.item("nginx", name=self.name, container=self.name, image=self.image, published_ports=ports)
-        self.lab.run(item).good()
+        self.lab.run(self.item).good()
 
     def run(self, *vhosts: Mapping[str, Any], under: tuple[str, ...] = (), **options: Any) -> Result:
         given = {"container": self.name, "root_dir": self.lab.root, "vhosts": list(vhosts), **options}

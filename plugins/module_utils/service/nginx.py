@@ -52,7 +52,9 @@ http {
     include status.conf;
     include default.conf;
     include http/*.conf;
-    include vhosts/*.conf;
+    # Formats of logs have to be known before they are used. Patterns may match nothing.
+    include vhosts/_share[d].conf;
+    include vhosts/[!_]*.conf;
     include /etc/nginx/conf.d/*.conf;
 }
 """
