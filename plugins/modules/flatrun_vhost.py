@@ -295,7 +295,8 @@ options:
         suboptions:
           path:
             description:
-              - The path, such as V(/api/).
+              - "The path, such as V(/api/), as nginx compares it: decoded (V(/my files/) and not C(/my%20files/)), and
+                without a query, C(//) and C(/../)."
             type: str
             required: true
             version_added: 0.1.0
@@ -309,7 +310,7 @@ options:
           strip_prefix:
             description:
               - "Whether the upstream is asked without the path: with V(/api/), C(/api/users) becomes C(/users). The
-                path must end with V(/)."
+                path must end with V(/), and be no redirect's."
             type: bool
             default: false
             version_added: 0.1.0
@@ -605,8 +606,9 @@ options:
         version_added: 0.1.0
       real_ip_header:
         description:
-          - The header in which they say the client's address. V(proxy_protocol) needs O(vhosts[].proxy_protocol=true),
-            with which it is always taken.
+          - The header in which they say the client's address. Another one than the default needs
+            O(vhosts[].trusted_proxies). V(proxy_protocol) needs O(vhosts[].proxy_protocol=true), with which it is
+            always taken.
         type: str
         default: X-Forwarded-For
         version_added: 0.1.0

@@ -224,6 +224,14 @@ def vhosts(gateway: str) -> list[dict[str, Any]]:
             "allow": ["192.0.2.0/24"],
             "locations": [{"path": "/all/", "allow": ["0.0.0.0/0", "::/0"]}],
         },
+        {
+            "name": "paths.test",
+            "upstream": one,
+            "locations": [
+                {"path": "/c #%/", "strip_prefix": True},
+                *({"path": path, "deny": [gateway]} for path in ("/my files/", "/große/", "/.", "/100%/")),
+            ],
+        },
         {"name": "rate.test", "upstream": one, "rate_limit": {"rate": "1r/m", "burst": 2}},
         {"name": "many.test", "upstream": one, "connection_limit": 1},
         {
@@ -551,6 +559,15 @@ def test_addresses_and_limits(site: Wire) -> None:
         assert site.ask("many.test").status == 429
         app.go.set()
     site.until("many.test", 200)
+
+
+def test_paths(site: Wire) -> None:
+    spelled = ("/my%20files/a", "/%6dy%20files", "/x/..//my%20files/", "/gro%C3%9Fe/?a", "/.git/config", "/100%25/")
+    found = {path: site.ask("paths.test", path).status for path in spelled}
+    # The prefix without its slash is sent there.
+    assert found == {**dict.fromkeys(spelled, 403), "/%6dy%20files": 301}
+    assert site.ask("paths.test", "/my%20files").headers["location"] == "/my%20files/"
+    assert site.told("paths.test", "/c%20%23%25/a%2Fb?c=%20")["path"] == "/a%2Fb?c=%20"
 
 
 @contextmanager

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import re
-import urllib.parse
 from collections.abc import Iterator
 
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost import shared
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.access import BasicAuth
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.content import Redirect, Static
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.handling import Handling
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.paths import sent
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.place import Place
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import Location, Vhost
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tree import Directive, block, line, verbatim
@@ -185,9 +185,7 @@ def _rest(path: str) -> Iterator[Directive]:
 
     A client that spells the path itself in another way (``/x/../api/``) has made a mistake.
     """
-    # Clients send what is beyond ASCII in percents.
-    sent = "".join(each if each.isascii() else urllib.parse.quote(each) for each in path.rstrip("/"))
-    pattern = f"^{re.escape(sent)}(?<flatrun_rest>/.*)$"
+    pattern = f"^{re.escape(sent(path.rstrip('/')))}(?<flatrun_rest>/.*)$"
     yield block("if", "($request_uri", "!~", f"{pattern})", inner=[line("rewrite", "^", MISSPELLED, "last")])
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,16 +17,15 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost import values
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.access import parse_networks
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.domains import server_name, spelled_out
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.handling import Handling, parse_handling
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.paths import compared, location_path
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.tls import Tls, parse_tls
 
 PRESENT, ABSENT, ROLLED_BACK = "present", "absent", "rolled_back"
 FAIL, QUARANTINE = "fail", "quarantine"
 _PLAIN = Handling()
 
-# What nginx reads in a path without giving it another meaning; a space or a brace would end it.
-_PATH = re.compile(r"/[^\s{};\"'\\$]{0,500}")
 CHALLENGES = "/.well-known/acme-challenge/"
-_PROXY_PROTOCOL = "proxy_protocol"
+_PROXY_PROTOCOL, _USUAL_HEADER = "proxy_protocol", "X-Forwarded-For"
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class Vhost:
     locations: tuple[Location, ...] = ()
     tls: Tls | None = None
     trusted_proxies: tuple[str, ...] = ()
-    real_ip_header: str = "X-Forwarded-For"
+    real_ip_header: str = _USUAL_HEADER
     proxy_protocol: bool = False
     maintenance: bool = False
     error_pages: tuple[tuple[int, str], ...] = ()
@@ -167,6 +165,8 @@ def _surroundings(entry: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidParameter(
             "has no effect, since nobody is listened to who speaks it", "real_ip_header", "Set proxy_protocol: true."
         )
+    if header.lower() != _USUAL_HEADER.lower() and not trusted:
+        raise InvalidParameter("has no effect, since nobody is believed", "real_ip_header", "List trusted_proxies.")
     return {
         "trusted_proxies": trusted,
         "real_ip_header": header,
@@ -193,21 +193,20 @@ def _location_at(index: int, entry: Mapping[str, Any], vhost: Handling) -> Locat
 
 
 def _location(entry: Mapping[str, Any], vhost: Handling) -> Location:
-    path = names.text(entry["path"], "path")
-    if not _PATH.fullmatch(path):
-        raise InvalidParameter(
-            f"{path!r} is not a path", "path", "Write it like /api/, without spaces, quotes, braces, ';', '\\' or '$'."
-        )
+    exact = entry["match"] == "exact"
+    path = location_path(entry["path"], exact, "path")
     if path.startswith(CHALLENGES):
         raise InvalidParameter("challenges are answered for every name already", "path", "Leave the location out.")
-    exact = entry["match"] == "exact"
     strip = bool(entry["strip_prefix"])
     if strip and (exact or not path.endswith("/")):
         raise InvalidParameter("needs a path that ends with / and is matched as a prefix", "strip_prefix")
     handling = parse_handling(entry)
     if not handling.answers and not vhost.answers:
         raise InvalidParameter("is needed, since the vhost has none", "upstream")
-    handling.require_effect(handling.redirect_in(vhost))
+    redirect = handling.redirect_in(vhost)
+    handling.require_effect(redirect)
+    if strip and redirect:
+        raise InvalidParameter("has no effect on a redirect", "strip_prefix", "Leave one of them out.")
     return Location(path, handling, exact, strip)
 
 
@@ -216,7 +215,8 @@ def _require_ends(vhost: Handling, locations: tuple[Location, ...]) -> None:
     every = locations if any(each.takes_the_rest for each in locations) else (Location("/", _PLAIN), *locations)
     for index, each in enumerate(every, len(locations) - len(every)):
         redirect = each.handling.redirect_in(vhost)
-        if redirect and redirect.leads(each.path) and _answering(redirect.leads(each.path), every) is each:
+        leads = redirect.leads(each.path) if redirect else ""
+        if redirect and leads and _answering(compared(leads), every) is each:
             at = f"locations[{index}]." if each.handling.redirect else ""
             raise InvalidParameter(
                 f"{redirect.to or '/'!r} leads to itself",

@@ -59,6 +59,51 @@ def test_a_stripped_prefix_in_both_forms() -> None:
 def test_a_stripped_prefix_is_compared_as_clients_send_it() -> None:
     vhost = {"name": "a", "upstream": "x", "locations": [{"path": "/ü/", "strip_prefix": True, "upstream": "y:1"}]}
     assert "($request_uri !~ ^/%C3%BC(?<flatrun_rest>/.*)$)" in rendered(vhost)
+    vhost["locations"] = [{"path": "/a b#%/", "strip_prefix": True}]
+    assert "/a%20b%23%25(?<flatrun_rest>/.*)$" in rendered(vhost)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        *(("/my%20files/", "/my files/"), ("/gro%C3%9Fe/", "/große/"), ("/%61%2fb", "/a/b"), ("/100%25/", "/100%/")),
+        *(("/admin//", "/admin/"), ("//", "/"), ("/a/../b/", "/b/"), ("/./a", "/a"), ("/a/%2e%2e/", "/")),
+        *(("/a?x", "/a"), ("/a/?", "/a/"), ("/a%23b", "/a#b"), ("/a//?b=%20", "/a/")),
+    ],
+)
+def test_a_path_that_no_request_has_is_refused(given: str, meant: str) -> None:
+    """With it, whoever may not enter what is meant by it would do so."""
+    for match in ("prefix", "exact"):
+        vhost = {"name": "a", "upstream": "x", "locations": [{"path": given, "match": match, "deny": ["192.0.2.1"]}]}
+        said = refusal(vhost)
+        assert said.startswith(f"vhosts[0].locations[0].path: no request has {given!r}")
+        assert said.endswith(f"Write {meant!r}.")
+        vhost["locations"] = [{"path": meant, "match": match}]
+        assert meant in rendered(vhost)
+
+
+def test_what_a_path_can_hold_and_what_can_not_be_written() -> None:
+    for path in ("/.", "/..", "/a/.git", "/...", "/100%/", "/a%2/", "/a b", "/a#b", "/~a", "/a+b:c@d"):
+        assert path in rendered({"name": "a", "upstream": "x", "locations": [{"path": path}]})
+    for path in ("/a%3Fb", "/a%3Bb/", "/%FF", "/%0a", "/%2520"):
+        said = refusal({"name": "a", "upstream": "x", "locations": [{"path": path}]})
+        assert said.endswith("Give a path that it begins with.")
+    for path in ("/a/.", "/a/.."):
+        exact = {"path": path, "match": "exact"}
+        assert "no request has" in refusal({"name": "a", "upstream": "x", "locations": [exact]})
+
+
+def test_what_would_have_no_effect_is_refused() -> None:
+    moved = {"path": "/a/", "strip_prefix": True, "redirect": {"to": "https://b.example.com"}}
+    found = refusal({"name": "a", "upstream": "x", "locations": [moved]})
+    assert found.startswith("vhosts[0].locations[0].strip_prefix: has no effect on a redirect")
+    whole = {"name": "a", "redirect": moved["redirect"], "locations": [{"path": "/a/", "strip_prefix": True}]}
+    assert "strip_prefix: has no effect" in refusal(whole)
+    told = {"name": "a", "upstream": "x", "real_ip_header": "CF-Connecting-IP"}
+    assert refusal(told).startswith("vhosts[0].real_ip_header: has no effect")
+    rendered({**told, "real_ip_header": "x-forwarded-for"})
+    round_and_round = {"path": "/my files/", "redirect": {"to": "/my%20files/", "keep_path": False}}
+    assert "leads to itself" in refusal({"name": "a", "upstream": "x", "locations": [round_and_round]})
 
 
 def test_a_location_has_the_headers_of_its_vhost_and_its_own() -> None:
@@ -89,7 +134,7 @@ def test_refusals_name_the_option() -> None:
     assert refusal({"name": "a", "upstream": "x"}, {"name": "a", "state": "absent"}).startswith("vhosts: ")
     both = refusal({"name": "a", "upstream": "x"}, {"name": "b", "domains": ["A"], "upstream": "x"})
     assert both == "vhosts[1]: a is a name of vhosts[0] (a) and of vhosts[1] (b). Keep it in one of them."
-    for path in ("api", "/a b", "/a;", "/a{", "/$a", '/"', "/\\", ""):
+    for path in ("api", "/a;", "/a{", "/$a", '/"', "/\\", "", "/a\u00a0b"):
         found = refusal({"name": "a", "upstream": "x", "locations": [{"path": path}]})
         assert found.startswith("vhosts[0].locations[0].path: ")
     assert "strip_prefix" in refusal(
