@@ -282,6 +282,11 @@ def test_tls_redirects_passwords_and_pages(site: Site) -> None:
     assert site.settle(vhost).actions[0]["reason"] == "others may read it"
     kept = next((site.folder / "releases" / "current" / "auth").iterdir())
     assert (kept.stat().st_mode & 0o777, kept.stat().st_uid) == (0o600, 101)
+    # As it is restored by who knows no owners.
+    os.chown(kept, 0, 0)
+    assert site.settle(vhost).actions[0]["reason"] == "nginx may not read it"
+    kept = next((site.folder / "releases" / "current" / "auth").iterdir())
+    assert (kept.stat().st_mode & 0o777, kept.stat().st_uid) == (0o600, 101)
     assert secure(site, "shop.example.com", "/in/", Authorization=f"Basic {word}")[0] == 200
     with pytest.raises(ssl.SSLError):
         secure(site, "unknown.example.com", "/")

@@ -20,7 +20,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.vhost.certificate im
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.external import External
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.own import Own
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.pair import read_inside, read_pair
-from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import OF_VHOSTS, Releases
+from ansible_collections.flatrun.infra.plugins.module_utils.vhost.release import AUTH, OF_VHOSTS, Releases
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.spec import Guest
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.state import FOLDER, Files, Foreign, State
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.summary import with_certificates_of
@@ -71,6 +71,7 @@ class Observer:
         release = self.releases.current()
         found = self._files(release)
         place = self.nginx.place
+        account = self.nginx.account() if any(path.startswith(AUTH) for path in found.extras) else -1
         return State(
             status=status,
             version=self._version(raw, status),
@@ -85,6 +86,7 @@ class Observer:
             signed=files.exists(f"{self.releases.path}/{PLACEHOLDER}"),
             copies=copies.present(self.releases.path),
             exposed=self.releases.exposed(release),
+            withheld=self.releases.withheld(release, account),
         )
 
     def _root_of(self, raw: Mapping[str, Any]) -> str:

@@ -79,7 +79,9 @@ def why_released(spec: Vhosts, state: State, order: Order) -> str:
         return "the former vhosts are asked for" if spec.state == ROLLED_BACK else "its vhosts change"
     if _unsigned(state, order) or not state.copies.issuperset(order.pairs):
         return "a certificate that it reads is missing"
-    return "others may read its passwords" if state.exposed.intersection(order.extras) else ""
+    if state.exposed.intersection(order.extras):
+        return "others may read its passwords"
+    return "nginx may not read its passwords" if state.withheld.intersection(order.extras) else ""
 
 
 def _former(spec: Vhosts, state: State) -> Order:
@@ -195,9 +197,11 @@ def _extras(state: State, order: Order) -> Iterator[Action]:
     for path in sorted({*state.files.extras, *order.extras}):
         old, new = state.files.extras.get(path), order.extras.get(path)
         name = owner_of(path)
-        if old == new and path in state.exposed:
-            reason = "others may read it"
-            yield Action("protect", f"passwords {path}", reason, name, f"{SECRET} of all", f"{SECRET} of nginx alone")
+        if old == new and path in state.exposed | state.withheld:
+            is_open = path in state.exposed
+            reason, whose = ("others may read it", "all") if is_open else ("nginx may not read it", "others")
+            shown_as = (f"{SECRET} of {whose}", f"{SECRET} of nginx alone")
+            yield Action("protect", f"passwords {path}", reason, name, *shown_as)
         if old == new:
             continue
         reason = "it does not exist" if old is None else "it is not needed any more" if new is None else "it differs"

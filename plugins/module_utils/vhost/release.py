@@ -70,9 +70,17 @@ class Releases:
 
     def exposed(self, release: str) -> frozenset[str]:
         """The files of passwords that others than nginx may read."""
+        return frozenset(name for name, found in self._passwords(release) if found.st_mode & 0o077)
+
+    def withheld(self, release: str, account: int) -> frozenset[str]:
+        """Those that nginx' ``account`` may not read, where it is known."""
+        known = self._passwords(release) if account >= 0 else ()
+        return frozenset(name for name, found in known if found.st_uid != account or not found.st_mode & 0o400)
+
+    def _passwords(self, release: str) -> Iterator[tuple[str, os.stat_result]]:
         folder = f"{self.path}/{release}/{AUTH}"
-        names = files.names(folder.rstrip("/")) if release else []
-        return frozenset(AUTH + name for name in names if os.lstat(folder + name).st_mode & 0o077)
+        for name in files.names(folder.rstrip("/")) if release else ():
+            yield AUTH + name, os.lstat(folder + name)
 
     def stage(self, content: Mapping[str, str], account: int = -1) -> str:
         """Write a candidate, on disk when this returns; nothing points to it yet.
@@ -82,7 +90,7 @@ class Releases:
         """
         former = self.current()
         present = self.read(former) if former else {}
-        for name in self.exposed(former) if account >= 0 else ():
+        for name in self.exposed(former) | self.withheld(former, account) if account >= 0 else ():
             del present[name]
         release = f"{self._last() + 1:06d}"
         self._sweep(former)

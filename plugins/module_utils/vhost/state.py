@@ -49,7 +49,8 @@ class State:
 
     ``certificates`` are those of the vhosts that are asked for, by the path of their chain. ``former`` is what an
     earlier release had, where a way back is asked for. ``signed``: there is a placeholder for certificates. ``copies``
-    are the folders with those of them that nginx reads, ``exposed`` the files of passwords that others may read.
+    are the folders with those of them that nginx reads, ``exposed`` the files of passwords that others may read, and
+    ``withheld`` those that nginx may not.
     """
 
     status: str = ""
@@ -65,6 +66,7 @@ class State:
     signed: bool = False
     copies: frozenset[str] = frozenset()
     exposed: frozenset[str] = frozenset()
+    withheld: frozenset[str] = frozenset()
     found: str = ""
 
     @property

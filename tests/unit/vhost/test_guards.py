@@ -140,11 +140,12 @@ def test_passwords_are_in_no_output() -> None:
     assert not run(here, vhost).plan
     users[0]["password"] = "another one"
     assert [action.verb for action in run(here, vhost).plan.actions] == ["protect", "release"]
-    # Whatever is asked for, what others may read is put right.
-    here.state = replace(here.state, exposed=frozenset({"auth/good.example", "auth/of nobody"}))
-    found = run(here, {"name": "other.example", "upstream": "app:80"}).plan.actions
-    assert ("protect", "others may read it") in [(action.verb, action.reason) for action in found]
-    assert not run(here, vhost).plan
+    # Whatever is asked for, what others may read is put right, and what nginx may not.
+    for state, reason in (("exposed", "others may read it"), ("withheld", "nginx may not read it")):
+        here.state = replace(here.state, **{state: frozenset({"auth/good.example", "auth/of nobody"})})
+        found = run(here, {"name": "other.example", "upstream": "app:80"}).plan.actions
+        assert ("protect", reason) in [(action.verb, action.reason) for action in found]
+        assert not run(here, vhost).plan
 
 
 @pytest.mark.parametrize("other", ["example.com", "*.example.com", ".example.com"])

@@ -76,4 +76,5 @@ def test_a_password_alone_is_a_change(settled: State) -> None:
 def test_what_has_to_be_put_right_is_a_change(settled: State) -> None:
     assert released(replace(settled, copies=frozenset()), GOOD)
     assert released(replace(settled, exposed=frozenset({"auth/good"})), GOOD)
+    assert released(replace(settled, withheld=frozenset({"auth/good"})), GOOD)
     assert released(replace(settled, served="000000"), GOOD)

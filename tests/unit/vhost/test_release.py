@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import NoReturn
@@ -97,3 +98,13 @@ def test_without_a_current_one_only_what_never_was_one_is_removed(releases: Rele
     first = Releases(str(tmp_path / "first"))
     first.stage({})
     assert (first.stage({}), first.names()) == ("000002", ["000002"])
+
+
+def test_passwords_that_nginx_may_not_read_are_told(releases: Releases) -> None:
+    release = releases.stage({"auth/a": "anna:x"})
+    assert not releases.withheld(release, os.geteuid())
+    assert not releases.withheld(release, -1)
+    assert releases.withheld(release, os.geteuid() + 1) == {"auth/a"}
+    Path(releases.path, release, "auth", "a").chmod(0o000)
+    assert releases.withheld(release, os.geteuid()) == {"auth/a"}
+    assert not releases.withheld("", os.geteuid())

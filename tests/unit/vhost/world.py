@@ -76,7 +76,8 @@ class Server:
         if any(action.verb == "sign" for action in plan.actions):
             self.state = replace(self.state, signed=True)
         if last.verb == "release":
-            self.state = replace(self.state, copies=self.state.copies | set(last.detail.pairs), exposed=frozenset())
+            copies, none = self.state.copies | set(last.detail.pairs), frozenset[str]()
+            self.state = replace(self.state, copies=copies, exposed=none, withheld=none)
             self._die(STAGED)
             self.take(last.detail)
             self._die(SWITCHED)
