@@ -66,8 +66,11 @@ run_first_start_scripts() {
                     "$script"
                 else
                     say "sourcing $script"
+                    # As in the official images, a variable that isn't set is an empty one there.
+                    set +u
                     # shellcheck source=/dev/null
                     . "$script"
+                    set -u
                 fi
                 ;;
             *.sql) say "running $script"; docker_process_sql < "$script" ;;

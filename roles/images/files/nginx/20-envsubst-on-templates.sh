@@ -14,6 +14,6 @@ find "$templates" -follow -type f -name "*$suffix" | while read -r template; do
     name=${template#"$templates"/}
     target=$output/${name%"$suffix"}
     mkdir -p "$(dirname "$target")"
-    echo "$0: $template to $target"
+    [ -n "${NGINX_ENTRYPOINT_QUIET_LOGS:-}" ] || echo "$0: $template to $target"
     envsubst "$names" < "$template" > "$target"
 done

@@ -22,11 +22,16 @@ docker_process_sql() {
 }
 
 check_environment() {
-    local entry
     if [ -z "$password" ] && [ "$auth_method" != trust ]; then
         fail "The data directory is empty and no password is given: set POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE" \
             "(or POSTGRES_HOST_AUTH_METHOD=trust, which lets everybody in)."
     fi
+}
+
+# Before anything in it is changed, be it an owner.
+refuse_others_data() {
+    local entry
+    [ ! -s "$PGDATA/PG_VERSION" ] && [ ! -e "$PGDATA/$workshop/$complete" ] || return 0
     for entry in "$PGDATA"/*; do
         case ${entry##*/} in
             "$workshop" | lost+found | .snapshot) ;;
@@ -57,7 +62,7 @@ run_scripts() {
         # Scripts see these as they do in the official images; they end with this subshell.
         # shellcheck disable=SC2030
         export PGDATA="$1" PGHOST='' PGHOSTADDR='' POSTGRES_USER="$user" POSTGRES_DB="$database" POSTGRES_PASSWORD="$password"
-        shopt -u dotglob
+        shopt -u dotglob nullglob
         run_first_start_scripts
     )
     PGUSER=$user pg_ctl --pgdata "$1" --mode fast --silent --wait stop
@@ -119,6 +124,7 @@ main() {
             '-?' | --help | --describe-config | -V | --version) exec "$@" ;;
         esac
     done
+    refuse_others_data
     if [ "$(id -u)" = 0 ]; then
         mkdir -p "$PGDATA" /var/run/postgresql ${POSTGRES_INITDB_WALDIR:+"$POSTGRES_INITDB_WALDIR"}
         own postgres "$PGDATA" /var/run/postgresql ${POSTGRES_INITDB_WALDIR:+"$POSTGRES_INITDB_WALDIR"}

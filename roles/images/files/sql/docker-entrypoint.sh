@@ -91,6 +91,16 @@ accounts_sql() {
     printf "ALTER USER 'root'@'localhost' IDENTIFIED %s;\n" "$root_identified"
 }
 
+# Before anything in it is changed, be it an owner.
+refuse_others_data() {
+    local entry
+    [ ! -d "$datadir/mysql" ] && [ ! -e "$datadir/$marker" ] || return 0
+    for entry in "$datadir"/*; do
+        [ "${entry##*/}" = lost+found ] ||
+            fail "$datadir holds ${entry##*/} but no databases; it is not touched. Empty it, or mount another folder."
+    done
+}
+
 first_start() {
     say "first start: preparing $datadir"
     : > "$datadir/$marker"
@@ -111,6 +121,7 @@ first_start() {
         export "${dialect_prefix}_ROOT_PASSWORD=$root_password" "${dialect_prefix}_PASSWORD=$user_password"
         export MYSQL_ROOT_PASSWORD="$root_password" MYSQL_PASSWORD="$user_password"
         export "${dialect_prefix}_DATABASE=$database" "${dialect_prefix}_USER=$user" MYSQL_DATABASE="$database" MYSQL_USER="$user"
+        shopt -u nullglob
         run_first_start_scripts
     )
     if [ -n "$onetime" ]; then
@@ -172,6 +183,7 @@ main() {
     done
     datadir=$(setting datadir /var/lib/mysql)
     socket=$(setting socket /var/run/mysqld/mysqld.sock)
+    refuse_others_data
     if [ "$(id -u)" = 0 ]; then
         mkdir -p "$datadir" "${socket%/*}"
         own mysql "$datadir" "${socket%/*}" /var/lib/mysql-files

@@ -8,13 +8,20 @@ set -euo pipefail
 
 fill() {
     # index.php is what makes it a WordPress, here and in the official image. It is copied last, so that a
-    # copy that was cut is taken up again.
+    # copy that was cut is taken up again. Themes and plugins that were there before it are their owner's.
+    local theirs=.flatrun-theirs
     if [ ! -e index.php ]; then
         say "copying WordPress $WORDPRESS_VERSION to $PWD"
-        tar --create --directory /usr/src/wordpress --exclude ./index.php . | tar --extract --keep-newer-files 2> /dev/null || true
+        if [ ! -e $theirs ]; then
+            find ./wp-content -mindepth 2 -maxdepth 2 > $theirs.new 2> /dev/null || true
+            mv $theirs.new $theirs
+        fi
+        tar --create --directory /usr/src/wordpress --anchored --no-wildcards --exclude ./index.php --exclude ./wp-config.php \
+            --exclude-from "$PWD/$theirs" . | tar --extract --keep-newer-files 2> /dev/null || true
         [ -e wp-includes/version.php ] || fail "WordPress could not be copied to $PWD."
         cp -p /usr/src/wordpress/index.php index.php
     fi
+    rm -f $theirs
     [ -e wp-config.php ] || cp -p /usr/src/wordpress/wp-config.php .
 }
 

@@ -28,7 +28,7 @@ foreach (['AUTH_KEY', 'SECURE_AUTH_KEY', 'LOGGED_IN_KEY', 'NONCE_KEY', 'AUTH_SAL
     define($flatrun_key, flatrun_setting('WORDPRESS_' . $flatrun_key, (string) ($flatrun_keys[$flatrun_key] ?? '')));
 }
 
-define('WP_DEBUG', in_array(flatrun_setting('WORDPRESS_DEBUG', ''), ['1', 'true'], true));
+define('WP_DEBUG', (bool) flatrun_setting('WORDPRESS_DEBUG', ''));
 
 // TLS ends at the proxy in front; without this WordPress would redirect to https for ever.
 if (strpos(strtolower($_SERVER['HTTP_X_FORWARDED_PROTO'] ?? ''), 'https') !== false) {
