@@ -141,6 +141,34 @@ def test_a_copy_of_the_template_that_lets_nobody_look(servers: dict[str, Server]
         server.run({"databases": [{"name": each["name"], "state": "absent"} for each in databases]})
 
 
+def test_all_that_there_are_are_those_that_no_extension_brought(servers: dict[str, Server]) -> None:
+    """So it is the same before the extension is there, and for an administrator to whom they don't belong."""
+    server = servers["postgresql"]
+    users = [{"name": "edge", "attributes": ["ROLE"]}]
+    users += [{"name": "edge_boss", "password": "of edge_boss", "attributes": ["ADMINISTRATOR"]}]
+    at = {"user": "edge", "database": "edge", "object_type": "table", "privileges": ["SELECT"]}
+    kinds = {"function": "EXECUTE", "sequence": "USAGE", "type": "USAGE"}
+    grants = [at, *({**at, "object_type": kind, "privileges": [name]} for kind, name in kinds.items())]
+    views = ("pg_stat_statements", "pg_stat_statements_info")
+    listed = "SELECT relname FROM pg_class WHERE relacl::text LIKE '%edge=r%' ORDER BY 1"
+    try:
+        server.settle({"users": users, "databases": [{"name": "edge", "owner": "edge_boss"}]})
+        boss = {**server.reached, "login_user": "edge_boss", "login_password": "of edge_boss"}
+        server.say("SET ROLE edge_boss", "CREATE TABLE own (a serial)", database="edge")
+        for reached, extension in ((boss, "citext"), (server.reached, "pg_stat_statements")):
+            task = {"databases": [{"name": "edge", "extensions": [extension]}], "grants": grants}
+            assert run(reached, task)
+            assert not run(reached, task)
+        assert server.ask(listed, database="edge") == [("own",)]
+        server.settle({"grants": [{**at, "objects": [*views]}]})
+        assert server.ask(listed, database="edge") == [("own",), *((each,) for each in views)]
+    finally:
+        gone = {"state": "absent", "force": True}
+        server.run(
+            {"databases": [{"name": "edge", **gone}], "users": [{"name": each["name"], **gone} for each in users]}
+        )
+
+
 @pytest.mark.parametrize("engine", ["mysql", "mariadb"])
 def test_a_password_that_cannot_be_compared_is_refused(engine: str, servers: dict[str, Server]) -> None:
     server, user = servers[engine], {"name": "edge", "password": "of edge"}

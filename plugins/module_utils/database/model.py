@@ -114,6 +114,8 @@ class Inside:
     meant: Mapping[tuple[str, str, str], Target] = field(default_factory=dict)
     # What is in the schemas that are to go, in words.
     contents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    # The objects that came with an extension.
+    brought: frozenset[Target] = frozenset()
 
     def named(self, database: str) -> Inside:
         """The same inside another database: what a copy of this one will hold."""
@@ -124,6 +126,7 @@ class Inside:
             {(who, replace(target, database=database)): held for (who, target), held in self.rights.items()},
             {key: replace(target, database=database) for key, target in self.meant.items()},
             self.contents,
+            frozenset(replace(each, database=database) for each in self.brought),
         )
 
 

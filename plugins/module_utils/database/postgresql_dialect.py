@@ -168,7 +168,9 @@ class PostgreSQL:
         kind = wanted.object_type
         if not wanted.objects:
             self._present(wanted, Target("schema", wanted.database, schema), task, state)
-            every = sorted(each for each in inside.objects if each.kind == kind and each.schema == schema)
+            # What an extension brings, it says itself who may use; nor is it there before, nor the administrator's own.
+            those = inside.objects - inside.brought
+            every = sorted(each for each in those if each.kind == kind and each.schema == schema)
             return [(target, plain) for target in every]
         found: dict[Target, list[str]] = {}
         for name in wanted.objects:

@@ -13,29 +13,39 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.postgresql_
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, EXCLUSIVE, Task
 
 # The server's own objects are there for everybody, so of them only what somebody was granted beside that is a right.
-# The parts of the statement: kind, schema, name, column, owner and rights of each object.
+# The parts of the statement: kind, schema, name, column, owner and rights of each object, and whether it is an
+# extension's.
 _SCHEMAS = """
-SELECT 'schema', n.nspname, ''::text, ''::text, n.nspowner, coalesce(n.nspacl, acldefault('n', n.nspowner))
+SELECT 'schema', n.nspname, ''::text, ''::text, n.nspowner, coalesce(n.nspacl, acldefault('n', n.nspowner)), false
 FROM seen n
 """
-_RELATIONS = """
+
+
+def _brought(table: str, oid: str) -> str:
+    return f"""EXISTS (SELECT FROM pg_depend d
+WHERE d.classid = '{table}'::regclass AND d.objid = {oid} AND d.objsubid = 0 AND d.deptype = 'e')"""
+
+
+_RELATIONS = f"""
 SELECT CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END, n.nspname, c.relname, '', c.relowner,
-coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r'::"char" END, c.relowner))
+coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r'::"char" END, c.relowner)),
+{_brought("pg_class", "c.oid")}
 FROM pg_class c JOIN seen n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
 """
 _COLUMNS = """
-SELECT 'column', n.nspname, c.relname, a.attname, c.relowner, a.attacl
+SELECT 'column', n.nspname, c.relname, a.attname, c.relowner, a.attacl, false
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN seen n ON n.oid = c.relnamespace
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
-_ROUTINES = """
+_ROUTINES = f"""
 SELECT CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, n.nspname,
 p.proname || '(' || oidvectortypes(p.proargtypes) || ')', '', p.proowner,
-coalesce(p.proacl, acldefault('f', p.proowner))
+coalesce(p.proacl, acldefault('f', p.proowner)), {_brought("pg_proc", "p.oid")}
 FROM pg_proc p JOIN seen n ON n.oid = p.pronamespace
 """
-_TYPES = """
-SELECT 'type', n.nspname, t.typname, '', t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
+_TYPES = f"""
+SELECT 'type', n.nspname, t.typname, '', t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)),
+{_brought("pg_type", "t.oid")}
 FROM pg_type t JOIN seen n ON n.oid = t.typnamespace LEFT JOIN pg_class c ON c.oid = t.typrelid
 WHERE t.typelem = 0 AND (c.relkind IS NULL OR c.relkind = 'c')
 """
@@ -44,7 +54,7 @@ _FUTURE = """
 SELECT CASE k.kind WHEN 'r' THEN 'default_tables' WHEN 'S' THEN 'default_sequences' WHEN 'f' THEN 'default_functions'
 WHEN 'T' THEN 'default_types' ELSE 'default_schemas' END, coalesce(n.nspname, ''), r.rolname, '', r.oid,
 coalesce(d.defaclacl, CASE WHEN n.oid IS NULL
-THEN acldefault(CASE k.kind WHEN 'S' THEN 's' ELSE k.kind END::"char", r.oid) END)
+THEN acldefault(CASE k.kind WHEN 'S' THEN 's' ELSE k.kind END::"char", r.oid) END), false
 FROM pg_roles r CROSS JOIN unnest('{r,S,f,T,n}'::"char"[]) k(kind)
 CROSS JOIN (SELECT oid, nspname FROM seen UNION ALL SELECT NULL, NULL) n
 LEFT JOIN pg_default_acl d ON d.defaclrole = r.oid AND d.defaclobjtype = k.kind
@@ -63,9 +73,9 @@ WITH named AS (SELECT oid FROM pg_roles WHERE rolname = ANY(%(names)s)),
 seen AS (SELECT * FROM pg_namespace
 WHERE (nspname !~ '^pg_' AND nspname <> 'information_schema') OR nspname = ANY(%(schemas)s)
 OR (%(exclusive)s AND nspname IN ('pg_catalog', 'information_schema'))),
-objects (kind, place, name, part, owner, acl) AS ({parts})
+objects (kind, place, name, part, owner, acl, brought) AS ({parts})
 SELECT b.kind, b.place, b.name, b.part, o.rolname, a.grantee = 0, r.rolname, a.privilege_type,
-bool_or(a.is_grantable OR a.grantee = b.owner), array_agg(g.rolname) FILTER (WHERE a.grantor <> b.owner)
+bool_or(a.is_grantable OR a.grantee = b.owner), array_agg(g.rolname) FILTER (WHERE a.grantor <> b.owner), b.brought
 FROM objects b
 JOIN pg_roles o ON o.oid = b.owner
 LEFT JOIN LATERAL (SELECT * FROM aclexplode(b.acl) e WHERE e.grantee = 0 OR e.grantee = b.owner
@@ -74,7 +84,7 @@ LEFT JOIN pg_roles r ON r.oid = a.grantee
 LEFT JOIN pg_roles g ON g.oid = a.grantor
 WHERE b.place NOT IN ('pg_catalog', 'information_schema') OR b.place = ANY(%(schemas)s)
 OR (a.grantee <> b.owner AND a.grantee IN (SELECT oid FROM named))
-GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 11
 """
 _CONTENTS = """
 SELECT n.nspname, pg_describe_object(d.classid, d.objid, 0) FROM pg_depend d
@@ -111,7 +121,8 @@ def look_inside(session: Session, task: Task) -> tuple[Inside, Grantors]:
     extensions = frozenset(name for (name,) in session.rows("SELECT extname FROM pg_extension"))
     meant = _meant(session, task, found)
     contents = _contents(session, task)
-    return Inside(extensions, found.objects, found.owners, found.rights, meant, contents), grantors
+    whole = Inside(extensions, found.objects, found.owners, found.rights, meant, contents, found.brought)
+    return whole, grantors
 
 
 def _contents(session: Session, task: Task) -> dict[str, tuple[str, ...]]:
@@ -124,18 +135,21 @@ def _contents(session: Session, task: Task) -> dict[str, tuple[str, ...]]:
 
 def _read(rows: list[tuple[Any, ...]], database: str) -> tuple[Inside, Grantors]:
     objects: dict[Target, Grantee] = {}
+    extensions: set[Target] = set()
     rights: dict[tuple[Grantee, Target], dict[str, bool]] = {}
     grantors: Grantors = {}
-    for kind, schema, name, part, owner, public, role, privilege, grantable, others in rows:
+    for kind, schema, name, part, owner, public, role, privilege, grantable, others, brought in rows:
         target = Target(kind, database, schema, name, part)
         objects[target] = Grantee(owner)
+        if brought:
+            extensions.add(target)
         if privilege is None:
             continue
         grantee = PUBLIC if public else Grantee(role)
         rights.setdefault((grantee, target), {})[privilege] = grantable
         if others:
             grantors[grantee, target, privilege] = tuple(others)
-    return Inside(objects=frozenset(objects), owners=objects, rights=rights), grantors
+    return Inside(frozenset(), frozenset(objects), objects, rights, brought=frozenset(extensions)), grantors
 
 
 def _meant(session: Session, task: Task, found: Inside) -> dict[tuple[str, str, str], Target]:

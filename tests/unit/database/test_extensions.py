@@ -89,6 +89,28 @@ def test_what_a_database_is_a_copy_of(
             plan(spec, state)
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_what_an_extension_brought_is_meant_by_its_name_alone(gone: bool) -> None:
+    ann, mine, other = Grantee("ann"), *(Target("table", "shop", "public", name) for name in ("mine", "its"))
+    schema, held = Target("schema", "shop", "public"), {"SELECT": False}
+    objects = {each: Grantee(ADMINISTRATOR) for each in (mine, other, schema)}
+    rights = {(ann, mine): held, (ann, other): held} if gone else {}
+    state = State(
+        POSTGRESQL,
+        version=(17, 0),
+        administrator=ADMINISTRATOR,
+        databases={"shop": Database("shop", ADMINISTRATOR, "UTF8", "C")},
+        users={ann: User(ann)},
+        privileges=privileges((17, 0)),
+        insides={"shop": Inside(frozenset({"cube"}), frozenset(objects), objects, rights, brought=frozenset({other}))},
+    )
+    grant = {"user": "ann", "database": "shop", "object_type": "table", "privileges": ["SELECT"]}
+    grant["state"] = "absent" if gone else "present"
+    for named, meant in (([], [mine]), (["*"], [mine]), (["its"], [other]), (["its", "mine"], [other, mine])):
+        actions = plan(parse(params(grants=[{**grant, "objects": named}])), state).actions
+        assert [each.detail.target for each in actions] == meant
+
+
 def test_the_template_is_named_where_it_is_not_the_usual_one() -> None:
     assert "TEMPLATE" not in statements()[0]
     for database in ({"encoding": "UTF8"}, {"collation": "C"}):
