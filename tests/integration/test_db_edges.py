@@ -45,6 +45,21 @@ def test_a_user_whose_name_differs_by_case_alone(edge: Server) -> None:
     assert edge.may_enter("edge", "of edge") is None
 
 
+@pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+def test_names_that_are_the_servers_yes(engine: str, servers: dict[str, Server]) -> None:
+    """Its tables hold a privilege as Y, beside the names of the database and the user."""
+    server = servers[engine]
+    server.run({"databases": [{"name": "Y"}], "users": [{"name": "Y", "password": "of Y"}]})
+    try:
+        server.say("GRANT SELECT, INSERT ON `Y`.* TO `Y`")
+        grant = {"user": "Y", "database": "Y", "privileges": ["SELECT"]}
+        assert steps(server.settle({"grants": [grant], "grants_mode": "exclusive"})) == [
+            ("revoke", "Y@% on database Y"),
+        ]
+    finally:
+        server.run({"users": [{"name": "Y", "state": "absent"}], "databases": [{"name": "Y", "state": "absent"}]})
+
+
 def test_another_plugin_without_a_password_empties_none(edge: Server) -> None:
     plugin = {"mysql": "sha256_password", "mariadb": "ed25519", "postgresql": "md5"}[edge.engine]
     with pytest.raises(FlatrunError) as error:

@@ -56,6 +56,8 @@ UNION ALL SELECT DEFINER, 'trigger', TRIGGER_SCHEMA, TRIGGER_NAME FROM informati
 WHERE DEFINER IN %(who)s
 UNION ALL SELECT DEFINER, 'event', EVENT_SCHEMA, EVENT_NAME FROM information_schema.EVENTS WHERE DEFINER IN %(who)s
 """
+# What the columns that hold a privilege end in.
+_PRIV = "_priv"
 Found = dict[tuple[Grantee, Target], dict[str, bool]]
 
 
@@ -110,7 +112,7 @@ class Observer:
         kinds = {"Table_priv": "table", "Proc_priv": "procedure"}
         for row in self.session.rows(_KNOWN):
             if row["place"] == "db":
-                found["database"].add(privilege(row["name"][: -len("_priv")]))
+                found["database"].add(privilege(row["name"][: -len(_PRIV)]))
             elif row["place"] == "columns_priv" or row["name"] in kinds:
                 words = re.findall(r"'([^']+)'", row["kind"])
                 found[kinds.get(row["name"], "column")] |= {privilege(word) for word in words}
@@ -204,8 +206,9 @@ class Observer:
         found: Found = {}
         self._server_rights(found, users, dynamic)
         for row in self._of_names("SELECT * FROM mysql.db WHERE User IN %s"):
-            held = [privilege(column[: -len("_priv")]) for column, value in row.items() if value == "Y"]
-            found[self._who(row), Target("database", row["Db"])] = dict.fromkeys(held, False)
+            held = [column for column, value in row.items() if column.endswith(_PRIV) and value == "Y"]
+            names = [privilege(column[: -len(_PRIV)]) for column in held]
+            found[self._who(row), Target("database", row["Db"])] = dict.fromkeys(names, False)
         for row in self._of_names("SELECT * FROM mysql.tables_priv WHERE User IN %s AND Table_priv <> ''"):
             target = Target("table", row["Db"], name=row["Table_name"])
             found[self._who(row), target] = dict.fromkeys(_words(row["Table_priv"]), False)
