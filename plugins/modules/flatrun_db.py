@@ -253,7 +253,7 @@ options:
     version_added: 0.1.0
     suboptions:
       user:
-        description: Name of the user. For PostgreSQL, V(PUBLIC) is everybody.
+        description: Name of the user. For PostgreSQL and MariaDB, V(PUBLIC) is everybody.
         type: str
         required: true
         version_added: 0.1.0

@@ -235,6 +235,38 @@ def test_a_role_goes_by_its_name_alone(server: Server) -> None:
     server.settle({"users": [{"name": "edge_team", "attributes": ["ROLE"], "state": "absent"}]})
 
 
+def test_what_mariadb_lists_nowhere(servers: dict[str, Server]) -> None:
+    """Rights of roles and of everybody on the whole server; a role tells of the roles it is a member of, too."""
+    server = servers["mariadb"]
+    roles = [{"name": name, "attributes": ["ROLE"]} for name in ("edge` team", "edge_more")]
+    on = {"user": "edge` team", "object_type": "server"}
+    everybody = {**on, "user": "public", "privileges": ["PROCESS"]}
+    shown = "SHOW GRANTS FOR `edge`` team`"
+    server.run({"users": roles})
+    server.say("GRANT ALL ON *.* TO edge_more", "GRANT edge_more TO `edge`` team`", "GRANT FILE ON *.* TO PUBLIC")
+    try:
+        role_alone = "GRANT {} ON *.* TO `edge`` team`"
+        every = {**on, "privileges": ["ALL"], "grant_option": True}
+        server.settle({"grants": [every, everybody]})
+        assert (role_alone.format("ALL PRIVILEGES") + " WITH GRANT OPTION",) in server.ask(shown)
+        given = {**server.reached, "gather": ["grants"]}
+        told = modules.start("flatrun_db_info", given, server.modules).finish().good().said["grants"]
+        found = {who: [each for each in told if each["user"] == who] for who in ("PUBLIC", "edge` team", "edge_more")}
+        assert [each["privilege"] for each in found["PUBLIC"]] == ["FILE", "PROCESS"]
+        assert len(found["edge` team"]) == len(found["edge_more"]) + 1 > 30
+        assert {each["grantable"] for each in found["edge` team"] if each["privilege"] != "MEMBER"} == {True}
+        less = {**on, "privileges": ["SELECT"]}
+        server.settle({"grants": [{**less, "state": "absent"}, {**everybody, "state": "absent"}]})
+        assert server.ask("SHOW GRANTS FOR PUBLIC") == [("GRANT FILE ON *.* TO PUBLIC",)]
+        server.settle({"grants": [{**less, "privileges": ["SELECT", "INSERT"]}], "grants_mode": "exclusive"})
+        assert server.ask(shown) == [(role_alone.format("SELECT, INSERT"),)]
+        server.settle({"grants": [less], "grants_mode": "subtract"})
+        assert server.ask(shown) == [(role_alone.format("INSERT"),)]
+    finally:
+        server.say("REVOKE ALL ON *.* FROM PUBLIC")
+        server.run({"users": [{**each, "state": "absent"} for each in roles]})
+
+
 def test_schemas_come_change_hands_and_go(servers: dict[str, Server]) -> None:
     server = servers["postgresql"]
     listed = (

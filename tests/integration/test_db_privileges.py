@@ -45,6 +45,7 @@ MYSQL_STEPS: list[dict[str, Any]] = [
                 "grant_option": True,
             },
             {"user": "r", "database": "d%", "pattern": True, "privileges": ["SELECT"]},
+            {"user": "r", "object_type": "server", "privileges": ["PROCESS", "FILE"], "grant_option": True},
             {**MEMBER, "grant_option": True},
         ],
     },
@@ -55,6 +56,7 @@ MYSQL_STEPS: list[dict[str, Any]] = [
     {"users": [user("c", tls_requires="none", limits={"max_queries_per_hour": 0})]},
     {"grants": [{**MEMBER, "grant_option": True, "state": "absent"}]},
     {"grants": [{**MEMBER, "state": "absent"}]},
+    {"grants": [{"user": "r", "object_type": "server", "privileges": ["FILE"]}], "grants_mode": "exclusive"},
     {"databases": [{"name": "d_1", "encoding": "ascii"}]},
     {"databases": [{"name": "d_1", "collation": "utf8mb4_bin"}]},
     {

@@ -1,7 +1,7 @@
 # Copyright: flatrun.infra contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What flatrun_db_info tells: each part is one statement, and none of them writes."""
+"""What flatrun_db_info tells: each part is one statement, and one for each role of MariaDB; none of them writes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,20 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import I
 from ansible_collections.flatrun.infra.plugins.module_utils.database import (
     info_mysql,
     info_postgresql,
+    mysql_server_rights,
     mysql_text,
     postgresql_text,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database import spec_values as values
 from ansible_collections.flatrun.infra.plugins.module_utils.database.drivers import Forbidden
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint, locate
-from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, POSTGRESQL, SQL
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
+    GRANT_OPTION,
+    MARIADB,
+    POSTGRESQL,
+    SQL,
+    Grantee,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_lexer import Sql
 from ansible_collections.flatrun.infra.plugins.module_utils.database.query import plain, told
 from ansible_collections.flatrun.infra.plugins.module_utils.database.query_sessions import MySQLReader, PostgreSQLReader
@@ -69,11 +76,25 @@ def _part(reader: MySQLReader | PostgreSQLReader, endpoint: Endpoint, part: str,
     else:
         queries = info_mysql.MARIADB_QUERIES if endpoint.engine == MARIADB else info_mysql.MYSQL_QUERIES
     try:
-        return _ask(reader, queries[part])
+        rows = _ask(reader, queries[part])
+        if part == "grants" and endpoint.engine == MARIADB and isinstance(reader, MySQLReader):
+            rows = _with_roles(reader, rows)
+        return rows
     except Forbidden:
         if part != "grants" or endpoint.engine == POSTGRESQL:
             raise
         return _ask(reader, info_mysql.VISIBLE_GRANTS)
+
+
+def _with_roles(reader: MySQLReader, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """With what roles of MariaDB may do on the server, in the place where it has that of a role on databases."""
+    known = mysql_server_rights.listed(reader.session)
+    on = {"host": "", "object_type": "server", "database": "", "object": ""}
+    for name in [row["name"] for row in reader.session.rows(info_mysql.ROLES)]:
+        held = mysql_server_rights.of_role(reader.session, Grantee(name), known)
+        names, grantable = {*held} - {GRANT_OPTION}, GRANT_OPTION in held
+        rows += [{"user": name, **on, "privilege": each, "grantable": grantable} for each in names]
+    return sorted(rows, key=lambda row: [row[key] for key in ("user", *on, "privilege")])
 
 
 def _ask(reader: MySQLReader | PostgreSQLReader, query: str, arguments: Sequence[Any] = ()) -> list[dict[str, Any]]:

@@ -31,6 +31,8 @@ JOIN (SELECT 'EXECUTE' AS name UNION ALL SELECT 'ALTER ROUTINE') p ON FIND_IN_SE
 UNION ALL SELECT CONCAT('''', {{user}}, '''@''', {{host}}, ''''), 'role', '', {{role}}, 'MEMBER',
 IF({{admin}} = 'Y', 'YES', 'NO') FROM {{members}} ORDER BY 1, 2, 3, 4, 5
 """
+# MariaDB lists what these may do on the server nowhere.
+ROLES = "SELECT User AS name FROM mysql.user WHERE is_role = 'Y'"
 MYSQL_QUERIES = {
     "databases": _DATABASES,
     "users": _USERS.format(locked="account_locked = 'Y'", role="account_locked = 'Y' AND authentication_string = ''"),

@@ -1,7 +1,7 @@
 # Copyright: flatrun.infra contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a MySQL or MariaDB server holds, read with a constant number of statements."""
+"""What a MySQL or MariaDB server holds, read with a constant number of statements, and one for each role of MariaDB."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_accounts as accounts
+from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_server_rights as server_rights
 from ansible_collections.flatrun.infra.plugins.module_utils.database import mysql_text as text
 from ansible_collections.flatrun.infra.plugins.module_utils.database import passwords
 from ansible_collections.flatrun.infra.plugins.module_utils.database.drivers import Forbidden
@@ -23,6 +24,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     LOCKED,
     MARIADB,
     MEMBER,
+    ROLE,
     SAME,
     UNKNOWN,
     Database,
@@ -72,6 +74,9 @@ class Observer:
         self.logins = Logins(session.endpoint)
         owners = {database.owner for database in task.databases if database.owner}
         named = {user.name for user in task.users} | {grant.user for grant in task.grants} | owners
+        # Whoever is to have rights; MariaDB's everybody is called so in any case.
+        named = {self.dialect.grantee(name, "").name for name in named}
+        self.holders = {Grantee(name) for name in named}
         named |= {name for grant in task.grants if grant.object_type == "role" for name in grant.objects}
         self.names = sorted(filter(text.is_storable, named))
 
@@ -87,7 +92,7 @@ class Observer:
             administrator=self.session.endpoint.user,
             databases=self._databases(),
             users=users,
-            rights=self._rights(users, dynamic) if self.names else {},
+            rights=self._rights(users, dynamic, known["server"]) if self.names else {},
             privileges=known,
             dynamic=dynamic,
             collations=self._collations(),
@@ -116,8 +121,7 @@ class Observer:
             elif row["place"] == "columns_priv" or row["name"] in kinds:
                 words = re.findall(r"'([^']+)'", row["kind"])
                 found[kinds.get(row["name"], "column")] |= {privilege(word) for word in words}
-        listed = {row["Privilege"].upper() for row in self.session.rows("SHOW PRIVILEGES")}
-        found["server"] = listed - {"PROXY", "USAGE"}
+        found["server"] = {*server_rights.listed(self.session)}
         # MariaDB grants this one on a routine too, but keeps it nowhere, so a restart takes it away.
         found["procedure"] -= {"SHOW CREATE ROUTINE"}
         found["function"] = found["procedure"]
@@ -202,9 +206,8 @@ class Observer:
         answers = [self.compared[plugin, kept, wanted.password] for plugin, kept in found.ways]
         return SAME if True in answers else DIFFERS if False in answers else UNKNOWN
 
-    def _rights(self, users: dict[Grantee, User], dynamic: frozenset[str]) -> Found:
-        found: Found = {}
-        self._server_rights(found, users, dynamic)
+    def _rights(self, users: dict[Grantee, User], dynamic: frozenset[str], known: frozenset[str]) -> Found:
+        found = self._server_rights(users, dynamic, known)
         for row in self._of_names("SELECT * FROM mysql.db WHERE User IN %s"):
             held = [column for column, value in row.items() if column.endswith(_PRIV) and value == "Y"]
             names = [privilege(column[: -len(_PRIV)]) for column in held]
@@ -227,29 +230,12 @@ class Observer:
     def _who(self, row: dict[str, Any]) -> Grantee:
         return self.dialect.grantee(row["User"], row["Host"])
 
-    def _server_rights(self, found: Found, users: dict[Grantee, User], dynamic: frozenset[str]) -> None:
-        """Names as the server tells them; its tables have some of them as columns only."""
-        by_text = {f"'{who.name}'@'{who.host}'": who for who in users}
-        if not by_text:
-            return
-        rows = self.session.rows(
-            "SELECT GRANTEE AS who, PRIVILEGE_TYPE AS name, IS_GRANTABLE AS grantable"
-            " FROM information_schema.USER_PRIVILEGES WHERE GRANTEE IN %s",
-            (sorted(by_text),),
-        )
-        for row in rows:
-            # The server compares without case there, and answers for others too.
-            if row["who"] not in by_text:
-                continue
-            held = found.setdefault((by_text[row["who"]], Target("server")), {})
-            name, grantable = row["name"].upper(), row["grantable"] == "YES"
-            if name in dynamic:
-                held[name] = grantable
-                continue
-            if name != "USAGE":
-                held[name] = False
-            if grantable:
-                held[GRANT_OPTION] = False
+    def _server_rights(self, users: dict[Grantee, User], dynamic: frozenset[str], known: frozenset[str]) -> Found:
+        found = server_rights.of_accounts(self.session, users, dynamic)
+        for who in sorted(self.holders & {*users}):
+            if self.mariadb and ROLE in users[who].attributes:
+                found[who] = server_rights.of_role(self.session, who, known)
+        return {(who, Target("server")): held for who, held in found.items()}
 
     def _in_use(self) -> dict[str, tuple[str, ...]]:
         named = [database.name for database in self.task.databases if database.state == ABSENT]
