@@ -328,6 +328,7 @@ options:
       grant_option:
         description:
           - Whether the user may grant the privileges on. With O(grants[].state=absent), only this is taken away.
+          - On MySQL and MariaDB it is one for a table and all of its columns.
         type: bool
         default: false
         version_added: 0.1.0

@@ -24,6 +24,7 @@ INNER = [
     {**TABLE, "privileges": ["SELECT (id, b)", "INSERT", "UPDATE (b)"]},
     {**TABLE, "privileges": ["ALL"], "grant_option": True},
 ]
+COLUMNS = {**TABLE, "privileges": ["SELECT (id, b)"], "grant_option": True}
 MEMBER = {"user": "a", "object_type": "role", "objects": ["r"]}
 
 MYSQL_STEPS: list[dict[str, Any]] = [
@@ -52,6 +53,8 @@ MYSQL_STEPS: list[dict[str, Any]] = [
     {"grants": [*INNER, {**TABLE, "object_type": "procedure", "objects": ["p"], "privileges": ["ALL"]}]},
     {"grants": INNER[:1], "grants_mode": "exclusive"},
     {"grants": INNER[:1], "grants_mode": "subtract"},
+    {"grants": [COLUMNS], "grants_mode": "exclusive"},
+    {"grants": [{**COLUMNS, "state": "absent"}]},
     {"users": [user("c", attributes=["UNLOCKED"], tls_requires={"issuer": "/C=a'b", "subject": "x"})]},
     {"users": [user("c", tls_requires="none", limits={"max_queries_per_hour": 0})]},
     {"grants": [{**MEMBER, "grant_option": True, "state": "absent"}]},

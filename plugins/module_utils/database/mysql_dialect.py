@@ -149,7 +149,8 @@ class MySQL:
         return target
 
     def options(self, target: Target, privileges: frozenset[str], state: State) -> dict[str, bool]:
-        if target.kind == "role":
+        if target.kind in ("role", "column"):
+            # What is granted on columns is granted on by an option of the table.
             return {name: name == MEMBER for name in privileges}
         # One option for all that is held on a target, except for the dynamic privileges: each has its own.
         held = {name: target.kind == "server" and name in state.dynamic for name in privileges}
@@ -166,11 +167,11 @@ def _charset(given: str) -> str:
 
 
 def _inside(wanted: WantedGrant, plain: tuple[str, ...]) -> list[tuple[Target, tuple[str, ...]]]:
-    """Tables with their columns, and routines. A table's name is never a pattern."""
+    """Tables with their columns, and routines. A table's name is never a pattern, and has the option of its columns."""
     found: dict[Target, list[str]] = {}
     for name in wanted.objects:
         whole = Target(wanted.object_type, wanted.database, name=name)
-        if plain or not wanted.privileges:
+        if plain or wanted.grant_option or not wanted.privileges:
             found[whole] = list(plain)
         for privilege, columns in wanted.privileges:
             for column in columns:

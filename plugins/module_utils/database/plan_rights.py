@@ -180,10 +180,21 @@ class Settlement:
             yield from self._revoke(one.item, one.grantee, one.target, held_on, True, "it may grant them on")
             yield from self._revoke(one.item, one.grantee, one.target, [*options], False, "it may grant on")
             return
-        # To grant on nothing would be a right that nobody asked for.
-        everything = meant | {GRANT_OPTION} if meant >= {*held} - {GRANT_OPTION} else meant
-        present = [name for name in everything if name in held]
+        present = [name for name in (*meant, *self._idle(one.grantee, one.target, meant)) if name in held]
         yield from self._revoke(one.item, one.grantee, one.target, present, False, f"it has {listed(present)}")
+        if one.target.kind == "column":
+            idle = self._idle(one.grantee, whole(one.target), ())
+            why = "it has nothing there to grant on"
+            yield from self._revoke(one.item, one.grantee, whole(one.target), idle, False, why)
+
+    def _idle(self, grantee: Grantee, target: Target, gone: Iterable[str]) -> list[str]:
+        """To grant on nothing would be a right that nobody asked for. MySQL's columns have their table's option."""
+        held = self.ledger.held(grantee, target)
+        if GRANT_OPTION not in held or GRANT_OPTION in self.wanted.get((grantee, target), ()):
+            return []
+        columns = [each for each in self.ledger.targets(grantee) if each.kind == "column" and whole(each) == target]
+        left = {*held}.union(*(self.ledger.held(grantee, each) for each in columns)) - {GRANT_OPTION, *gone}
+        return [] if left else [GRANT_OPTION]
 
     def _surplus(self) -> Iterator[Action]:
         """What a user of the task's grants has beyond them. Owners keep what is theirs."""

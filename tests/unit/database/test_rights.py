@@ -10,6 +10,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import W
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     ACTIVE,
     DORMANT,
+    GRANT_OPTION,
     MEMBER,
     MYSQL,
     POSTGRESQL,
@@ -70,6 +71,30 @@ def test_what_a_server_keeps_in_another_spelling_is_taken_and_counts_as_given(my
         "REVOKE SELECT (`A`) ON `s_p`.`t` FROM 'ann'@'%'",
         "REVOKE SELECT (`b`) ON `s_p`.`t` FROM 'ann'@'%'",
     ]
+
+
+@pytest.mark.parametrize("mode", ["append", "exclusive"])
+def test_columns_are_granted_on_by_their_tables_option(mysql: Server, mode: str) -> None:
+    table, column = Target("table", "d", name="t"), Target("column", "d", name="t", column="a")
+    grant = {"user": "ann", "database": "d", "object_type": "table", "objects": ["t"], "privileges": ["SELECT (a)"]}
+    statements(mysql, grants=[{**grant, "grant_option": True}], grants_mode=mode)
+    assert (mysql.rights[ANN, table], mysql.rights[ANN, column]) == ({GRANT_OPTION: False}, {"SELECT": False})
+    assert not statements(mysql, grants=[{**grant, "grant_option": True}], grants_mode=mode)
+    assert statements(mysql, grants=[grant], grants_mode=mode)[:1] == (
+        ["REVOKE GRANT OPTION ON `d`.`t` FROM 'ann'@'%'"] if mode == "exclusive" else []
+    )
+    mysql.rights[ANN, table] = {"INSERT": False, GRANT_OPTION: False}
+    assert statements(mysql, grants=[{**grant, "privileges": ["INSERT"], "state": "absent"}]) == [
+        "REVOKE INSERT ON `d`.`t` FROM 'ann'@'%'"
+    ]
+    assert statements(mysql.copy(), grants=[{**grant, "state": "absent"}]) == [
+        "REVOKE SELECT (`a`) ON `d`.`t` FROM 'ann'@'%'",
+        "REVOKE GRANT OPTION ON `d`.`t` FROM 'ann'@'%'",
+    ]
+    assert statements(mysql, grants=[{**grant, "grant_option": True, "state": "absent"}]) == [
+        "REVOKE GRANT OPTION ON `d`.`t` FROM 'ann'@'%'"
+    ]
+    assert mysql.rights[ANN, column] == {"SELECT": False}
 
 
 @pytest.mark.parametrize(

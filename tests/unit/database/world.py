@@ -260,6 +260,8 @@ class Server:
         assert change.grantee in self.users or change.grantee == PUBLIC
         if change.target.kind == "database" and self.engine == POSTGRESQL:
             assert self._works_for(self.databases[change.target.database].owner)
+        # MySQL has it of the whole table.
+        assert change.target.kind != "column" or GRANT_OPTION not in change.privileges
         held = self.rights.setdefault((change.grantee, change.target), {})
         for name, grantable in change.privileges.items():
             held[name] = held.get(name, False) or grantable
