@@ -76,6 +76,7 @@ options:
       collation:
         description:
           - Collation of MySQL and MariaDB, or locale of PostgreSQL, such as V(C.UTF-8). The default is the server's.
+          - One of MariaDB for several character sets, such as V(uca1400_ai_ci), takes O(databases[].encoding) too.
           - PostgreSQL can't change that of a database that exists, so another one is refused. V(C.utf8) is the same.
         type: str
         version_added: 0.1.0

@@ -267,6 +267,18 @@ def test_what_mariadb_lists_nowhere(servers: dict[str, Server]) -> None:
         server.run({"users": [{**each, "state": "absent"} for each in roles]})
 
 
+def test_a_collation_of_several_character_sets(servers: dict[str, Server]) -> None:
+    server = servers["mariadb"]
+    wanted = {"name": "edge", "encoding": "utf8", "collation": "uca1400_ai_ci"}
+    try:
+        server.settle({"databases": [wanted]})
+        server.settle({"databases": [{**wanted, "encoding": "utf8mb4"}]})
+        found = "SELECT DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'edge'"
+        assert server.ask(found) == [("utf8mb4_uca1400_ai_ci",)]
+    finally:
+        server.run({"databases": [{"name": "edge", "state": "absent"}]})
+
+
 def test_schemas_come_change_hands_and_go(servers: dict[str, Server]) -> None:
     server = servers["postgresql"]
     listed = (

@@ -61,6 +61,7 @@ MYSQL_STEPS: list[dict[str, Any]] = [
     {"grants": [{**MEMBER, "state": "absent"}]},
     {"grants": [{"user": "r", "object_type": "server", "privileges": ["FILE"]}], "grants_mode": "exclusive"},
     {"databases": [{"name": "d_1", "encoding": "ascii"}]},
+    {"databases": [{"name": "d_1", "collation": "utf8_general_ci"}]},
     {"databases": [{"name": "d_1", "collation": "utf8mb4_bin"}]},
     {
         "databases": gone("d_1"),

@@ -150,6 +150,8 @@ class State:
     privileges: Mapping[str, frozenset[str]] = field(default_factory=dict)
     dynamic: frozenset[str] = frozenset()
     collations: Mapping[str, str] = field(default_factory=dict)
+    # MariaDB: collations of several character sets, whose full names have the set's in front.
+    shared_collations: frozenset[str] = frozenset()
     # PostgreSQL: what a new database may have as its collation, each with its encoding.
     locales: Mapping[str, str] = field(default_factory=dict)
     plugins: frozenset[str] = frozenset()

@@ -90,7 +90,10 @@ def _check_texts(wanted: WantedDatabase, state: State) -> None:
             f"It knows {', '.join(sorted(charsets))}.",
         )
     if wanted.collation and wanted.collation not in state.collations:
-        raise Refused(f"{wanted.collation!r} is not a collation of this server", f"{wanted.item}.collation")
+        where = f"{wanted.item}.collation"
+        if wanted.collation in state.shared_collations:
+            raise Refused(f"{wanted.collation} is of several character sets", where, "Say encoding too.")
+        raise Refused(f"{wanted.collation!r} is not a collation of this server", where)
     charset = state.collations.get(wanted.collation, "")
     if wanted.encoding and charset not in ("", wanted.encoding):
         raise Refused(

@@ -62,7 +62,7 @@ class MySQL:
             return one.lower() if state.folds_case else one
 
         databases = [
-            replace(each, name=named(each.name), encoding=_charset(each.encoding), collation=each.collation.lower())
+            replace(each, name=named(each.name), encoding=_charset(each.encoding), collation=_collation(each, state))
             for each in task.databases
         ]
         # Shop and shop are one database where the server keeps names in lower case.
@@ -164,6 +164,15 @@ def _charset(given: str) -> str:
     """The server keeps utf8 as what it is."""
     charset = given.lower()
     return "utf8mb3" if charset == "utf8" else charset
+
+
+def _collation(wanted: WantedDatabase, state: State) -> str:
+    """In full, as the server keeps it."""
+    collation = wanted.collation.lower()
+    if collation.startswith("utf8_") and collation not in state.collations:
+        return f"utf8mb3_{collation.removeprefix('utf8_')}"
+    charset = _charset(wanted.encoding)
+    return f"{charset}_{collation}" if charset and collation in state.shared_collations else collation
 
 
 def _inside(wanted: WantedGrant, plain: tuple[str, ...]) -> list[tuple[Target, tuple[str, ...]]]:

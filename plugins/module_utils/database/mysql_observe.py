@@ -85,6 +85,7 @@ class Observer:
         variables = self._variables()
         folds_case = variables.get("lower_case_table_names", "0") != "0"
         users = self._users()
+        collations, shared = self._collations()
         dynamic = frozenset(name for name in known["server"] if "_" in name and not self.mariadb)
         return State(
             engine=self.session.engine,
@@ -95,7 +96,8 @@ class Observer:
             rights=self._rights(users, dynamic, known["server"]) if self.names else {},
             privileges=known,
             dynamic=dynamic,
-            collations=self._collations(),
+            collations=collations,
+            shared_collations=shared,
             plugins=self._plugins(),
             objects=look_inside(self.session, self.task, folds_case),
             in_use=self._in_use(),
@@ -136,14 +138,15 @@ class Observer:
         )
         return {row["name"]: Database(row["name"], "", row["charset"], row["collation"]) for row in rows}
 
-    def _collations(self) -> dict[str, str]:
+    def _collations(self) -> tuple[dict[str, str], frozenset[str]]:
         # MariaDB's newer collations are for several character sets, so their full name has the set's in front.
         column = "FULL_COLLATION_NAME" if self.mariadb and self.session.version >= (10, 10) else "COLLATION_NAME"
         rows = self.session.rows(
             f"SELECT COLLATION_NAME AS short, {column} AS name, CHARACTER_SET_NAME AS charset"
             " FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY"
         )
-        return {str(row["name"]): str(row["charset"]) for row in rows}
+        shared = frozenset(row["short"] for row in rows if row["short"] != row["name"])
+        return {str(row["name"]): str(row["charset"]) for row in rows}, shared
 
     def _plugins(self) -> frozenset[str]:
         rows = self.session.rows(

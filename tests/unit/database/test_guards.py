@@ -346,6 +346,36 @@ def test_a_locale_is_the_same_in_each_spelling(collation: str, same: bool) -> No
         plan(task, found)
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"collation": "utf8_General_ci"}, ("utf8mb3", "utf8mb3_general_ci")),
+        ({"collation": "utf8_general_ci", "encoding": "utf8"}, ("utf8mb3", "utf8mb3_general_ci")),
+        ({"collation": "utf8_swedish_ci"}, ("utf8mb3", "utf8_swedish_ci")),
+        ({"collation": "uca1400_ai_ci", "encoding": "utf8mb4"}, ("utf8mb4", "utf8mb4_uca1400_ai_ci")),
+        ({"collation": "utf8_uca1400_ai_ci"}, ("utf8mb3", "utf8mb3_uca1400_ai_ci")),
+        ({"collation": "uca1400_ai_ci"}, "databases[0].collation: uca1400_ai_ci is of several character sets"),
+        ({"collation": "uca1400_ai_ci", "encoding": "latin1"}, "databases[0].collation: 'latin1_uca1400_ai_ci' is not"),
+        ({"collation": "general_ci", "encoding": "utf8mb4"}, "databases[0].collation: 'general_ci' is not"),
+        ({"collation": "utf8_general_ci", "encoding": "utf8mb4"}, "databases[0].collation: utf8mb3_general_ci is not"),
+    ],
+)
+def test_collations_by_another_name(given: dict[str, Any], says: Any) -> None:
+    known = ("utf8mb3_general_ci", "utf8mb4_general_ci", "utf8mb3_uca1400_ai_ci", "utf8mb4_uca1400_ai_ci")
+    # As in MySQL before 8.0.30.
+    collations = {**{name: name.split("_")[0] for name in known}, "utf8_swedish_ci": "utf8mb3", "latin1_bin": "latin1"}
+    found = replace(state(MARIADB), collations=collations, shared_collations=frozenset({"uca1400_ai_ci"}))
+    task = parse(params(databases=[{"name": "shop", **given}]))
+    if isinstance(says, str):
+        with pytest.raises(FlatrunError) as error:
+            plan(task, found)
+        assert error.value.sentence().startswith(says)
+        return
+    there = replace(found, databases={"shop": Database("shop", "", *says)})
+    assert plan(task, found)
+    assert not plan(task, there)
+
+
 def test_a_role_stays_one() -> None:
     assert not planned(state(MYSQL, attributes=frozenset({ROLE})), attributes=["ROLE"])
 
