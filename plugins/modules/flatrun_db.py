@@ -302,8 +302,8 @@ options:
       objects:
         description:
           - Names of the objects. On PostgreSQL, left out or V(*), it is all that there are in the schema, unless
-            O(grants[].privileges) name columns, and but for those that an extension brought, which says itself who may use
-            them. Named, they are meant too.
+            O(grants[].privileges) name columns, and but for those that an extension brought, which says itself who may
+            use them. Named, they are meant too.
           - A routine may have its arguments behind, as in V(total(int, text)).
         type: list
         elements: str

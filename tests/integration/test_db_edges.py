@@ -498,6 +498,26 @@ def test_the_option_of_one_dynamic_privilege_goes_alone(servers: dict[str, Serve
         server.run({"users": [{"name": "edge", "state": "absent"}]})
 
 
+def test_a_partial_revoke_is_not_lifted(servers: dict[str, Server]) -> None:
+    server = servers["mysql"]
+    database = {"user": "edge", "database": "edge", "privileges": ["INSERT"]}
+    everywhere = {"user": "edge", "object_type": "server", "privileges": ["SELECT", "INSERT"]}
+    server.run({"users": [{"name": "edge", "password": "of edge"}], "grants": [everywhere]})
+    server.say("SET GLOBAL partial_revokes = ON", "REVOKE INSERT ON edge.* FROM edge")
+    try:
+        for grant in (database, everywhere):
+            with pytest.raises(FlatrunError) as error:
+                server.run({"grants": [grant]}, True)
+            said = "grants[0]: a partial revoke keeps INSERT on database edge from edge@%. Lift that with "
+            assert error.value.sentence().startswith(said)
+        assert not server.run({"grants": [{**database, "state": "absent"}]})
+        server.say(error.value.do.removeprefix("Lift that with ").removesuffix(", or leave it out."))
+        server.settle({"grants": [database, everywhere]})
+    finally:
+        server.run({"users": [{"name": "edge", "state": "absent"}]})
+        server.say("SET GLOBAL partial_revokes = OFF")
+
+
 @contextmanager
 def readers(server: Server) -> Iterator[dict[str, Any]]:
     """Users of PostgreSQL and a table in a database of its own; yields a grant on that."""

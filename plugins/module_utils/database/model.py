@@ -86,7 +86,8 @@ class User:
     ``attributes`` are the words that hold, such as CREATEDB, LOCKED or ROLE. ``checked_by`` says how the password was
     compared: with what is stored, or by a login. ``former`` is whether another password works beside it, and ``acl``
     what Redis' rules are, by their parts. ``ways`` are ``plugin`` and those by which a user of MariaDB gets in without
-    a password, in their order, and ``rivals`` those that keep something of their own as ``plugin`` does.
+    a password, in their order, and ``rivals`` those that keep something of their own as ``plugin`` does. ``restricted``
+    is what MySQL's partial revokes keep from it in a database.
     """
 
     grantee: Grantee
@@ -100,6 +101,7 @@ class User:
     acl: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ways: tuple[str, ...] = ()
     rivals: tuple[str, ...] = ()
+    restricted: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ class Account:
     tls: str
     former: bool
     seen: bool
+    restricted: Mapping[str, frozenset[str]]
 
     @property
     def own(self) -> tuple[str, bytes]:
@@ -82,9 +83,11 @@ def _worth(way: tuple[str, bytes]) -> tuple[bool, bool]:
 def read(row: Mapping[str, Any], mariadb: bool) -> Account:
     ways, attributes = _mariadb(row) if mariadb else _mysql(row)
     limits = {key: str(int(row[column] or 0)) for column, key in _LIMITS.items()}
-    former = "additional_password" in json.loads(row.get("more") or "{}")
+    more = json.loads(row.get("more") or "{}")
+    former = "additional_password" in more
+    restricted = {each["Database"]: frozenset(each["Privileges"]) for each in more.get("Restrictions", ())}
     seen = "kept" in row or "priv" in row
-    return Account(row["User"], row["Host"], ways, attributes, limits, _tls(row), former, seen)
+    return Account(row["User"], row["Host"], ways, attributes, limits, _tls(row), former, seen, restricted)
 
 
 def _mysql(row: Mapping[str, Any]) -> tuple[tuple[tuple[str, bytes], ...], frozenset[str]]:

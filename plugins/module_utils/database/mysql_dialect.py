@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.database import (
     check_schemas,
     mysql_check,
@@ -17,6 +18,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database import mysq
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import Change, Statement
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import (
     ACTIVE,
+    ALL,
     GRANT_OPTION,
     MEMBER,
     PUBLIC,
@@ -29,6 +31,8 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     User,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
+    PRESENT,
+    SUBTRACT,
     Task,
     WantedDatabase,
     WantedGrant,
@@ -119,6 +123,8 @@ class MySQL:
     def targets(
         self, wanted: WantedGrant, grantee: Grantee, task: Task, state: State
     ) -> list[tuple[Target, tuple[str, ...]]]:
+        if wanted.state == PRESENT and not (wanted.item.startswith("grants") and task.grants_mode == SUBTRACT):
+            _refuse_restricted(wanted, state.users.get(grantee))
         plain = tuple(name for name, columns in wanted.privileges if not columns)
         if wanted.object_type == "server":
             return [(Target("server"), plain)]
@@ -158,6 +164,21 @@ class MySQL:
 
     def render(self, change: Change) -> tuple[Statement, ...]:
         return text.render(change, self.mariadb)
+
+
+def _refuse_restricted(wanted: WantedGrant, found: User | None) -> None:
+    """GRANT lifts a partial revoke, and grants nothing then; whether it may go is for whoever made it to say."""
+    names = {name for name, columns in wanted.privileges if not columns}
+    for database, kept in sorted(found.restricted.items()) if found else ():
+        meant = wanted.object_type == "server" or (wanted.object_type, wanted.database) == ("database", database)
+        lacks = ", ".join(sorted(kept if ALL in names else kept & names))
+        if found and meant and lacks:
+            what = f"GRANT {lacks} ON {text.name(database)}.* TO {text.account(found.grantee)}"
+            raise Refused(
+                f"a partial revoke keeps {lacks} on database {database} from {found.grantee}",
+                wanted.item,
+                f"Lift that with {what}, or leave it out.",
+            )
 
 
 def _charset(given: str) -> str:

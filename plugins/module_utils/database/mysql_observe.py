@@ -175,6 +175,7 @@ class Observer:
                 former=each.former,
                 ways=each.lasting,
                 rivals=each.rivals,
+                restricted=each.restricted,
             )
             for who, each in found
         }

@@ -205,7 +205,7 @@ def test_ways_to_log_in_that_keep_nothing_stay(user: dict[str, Any], how: str) -
 
 def test_an_empty_password_is_none_of_the_ways_that_stay() -> None:
     ways = ((NATIVE, b""), ("unix_socket", b""), ("pam", b"mariadb"), ("ed25519", b"kept"))
-    found = Account("blog", "%", ways, frozenset(), {}, "none", former=False, seen=True)
+    found = Account("blog", "%", ways, frozenset(), {}, "none", former=False, restricted={}, seen=True)
     assert (found.own[0], found.lasting, found.rivals) == ("ed25519", ("unix_socket", "ed25519"), ("pam",))
     found = replace(found, ways=ways[:2])
     assert (found.own[0], found.lasting, found.rivals) == (NATIVE, (NATIVE, "unix_socket"), ())
@@ -374,6 +374,34 @@ def test_collations_by_another_name(given: dict[str, Any], says: Any) -> None:
     there = replace(found, databases={"shop": Database("shop", "", *says)})
     assert plan(task, found)
     assert not plan(task, there)
+
+
+@pytest.mark.parametrize(
+    ("grant", "lacks"),
+    [
+        ({"privileges": ["INSERT", "SELECT"]}, "INSERT on database s_p"),
+        ({"privileges": ["ALL"]}, "DROP, INSERT on database s_p"),
+        ({"privileges": ["INSERT"], "object_type": "server", "database": None}, "INSERT on database s_p"),
+        ({"privileges": ["SELECT"]}, ""),
+        ({"privileges": ["INSERT"], "database": "wiki"}, ""),
+        ({"privileges": ["INSERT"], "object_type": "table", "objects": ["t"]}, ""),
+    ],
+)
+def test_a_partial_revoke_is_not_lifted(grant: dict[str, Any], lacks: str) -> None:
+    found = state(MYSQL, restricted={"s_p": frozenset({"INSERT", "DROP"})})
+    given = {"user": "blog", "database": "s_p", **grant}
+    for task in ({}, {"grants_mode": "exclusive"}):
+        if lacks:
+            with pytest.raises(FlatrunError) as error:
+                plan(parse(params(grants=[given], **task)), found)
+            assert error.value.sentence().startswith(f"grants[0]: a partial revoke keeps {lacks} from blog@%. Lift ")
+        else:
+            assert plan(parse(params(grants=[given], **task)), found)
+    assert not plan(parse(params(grants=[given], grants_mode="subtract")), found)
+    assert not plan(parse(params(grants=[{**given, "state": "absent"}])), found)
+    owned = [{"name": "s_p", "owner": "blog"}]
+    with pytest.raises(FlatrunError, match=r"^databases\[0\]: a partial revoke keeps DROP, INSERT on "):
+        plan(parse(params(databases=owned, grants_mode="subtract")), found)
 
 
 def test_a_role_stays_one() -> None:
