@@ -209,6 +209,22 @@ def test_users_may_do_what_is_asked_and_after_a_restart_too(server: dict[str, An
     run(at(server), {"users": [{"name": ODD, "state": "absent"}, {"name": "bare", "state": "absent"}]})
 
 
+def test_a_new_user_has_the_channels_of_the_task_where_the_server_gives_all(server: dict[str, Any]) -> None:
+    asked: dict[str, dict[str, Any]] = {"a1": {}, "a2": {"channels": ["x:*"]}, "a3": {"channels": []}}
+    users = [{"name": name, "password": "x", "commands": ["publish"], **rules} for name, rules in asked.items()]
+    session = Session(endpoint_of(at(server)))
+    session.ask("CONFIG", "SET", "acl-pubsub-default", "allchannels")
+    try:
+        run(at(server), {"users": users})
+        assert not run(at(server), {"users": users}).plan
+        felt = [may(login(server, name, "x"), "PUBLISH", channel, "x") for name in asked for channel in ("x:1", "y")]
+        assert felt == [False, False, True, False, False, False]
+    finally:
+        session.ask("CONFIG", "SET", "acl-pubsub-default", "resetchannels")
+        session.close()
+        run(at(server), {"users": [{"name": name, "state": "absent"} for name in asked]})
+
+
 def test_an_administrator_does_the_work_and_nothing_beyond(server: dict[str, Any]) -> None:
     least = {"name": "least", "password": "of the least", "attributes": ["ADMINISTRATOR"]}
     assert run(at(server), {"users": [least]}).plan

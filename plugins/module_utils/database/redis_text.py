@@ -43,7 +43,8 @@ def render(change: Change) -> tuple[Statement, ...]:
     if isinstance(change, CreateUser):
         password = [change.credential] if change.credential else []
         rules = _rules({LOCKED: False, **change.attributes}, change.acl, created=True)
-        return _set(change.grantee.name, "reset", *password, *rules)
+        # A reset gives what acl-pubsub-default says, which may be all channels.
+        return _set(change.grantee.name, "reset", "resetchannels", *password, *rules)
     if isinstance(change, AlterUser):
         return _set(change.grantee.name, *_rules(change.attributes, change.acl))
     if isinstance(change, SetPassword):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.flatrun.infra.plugins.module_utils.database.change import CreateUser
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import Grantee
 from ansible_collections.flatrun.infra.plugins.module_utils.database.redis_acl import COMMANDS, allowed, patterns, read
+from ansible_collections.flatrun.infra.plugins.module_utils.database.redis_text import render
 
 KNOWN = {
     COMMANDS: frozenset({"get", "set", "keys", "config", "config|get", "config|set"}),
@@ -50,3 +53,8 @@ def test_what_may_be_done_to_a_key_is_told_once(given: list[str], meant: tuple[s
 )
 def test_rules_mean_commands(rules: list[str], meant: set[str]) -> None:
     assert allowed(rules, KNOWN) == meant
+
+
+def test_a_new_user_begins_without_channels_whatever_the_server_gives() -> None:
+    [made] = render(CreateUser(Grantee("a"), None, acl={"channels": ("&x:*",)}))
+    assert str(made) == "ACL SETUSER a reset resetchannels on &x:*"
