@@ -130,6 +130,10 @@ def test_what_reads_is_told_as_before(kept: Server) -> None:
     told = ask(kept, [counted, "SELECT %s AS n"], positional_args=["%'\\"], max_rows=2)
     assert told["results"][0] == {"rows": [{"n": 1}, {"n": 2}], "columns": ["n"], "rowcount": 2, "truncated": True}
     assert told["rows"] == [{"n": "%'\\"}]
+    for given in ({"positional_args": [1]}, {"named_args": {"a": 1}}):
+        place = "%s" if "positional_args" in given else "%(a)s"
+        told = ask(kept, ["SELECT '50%%' AS a", f"SELECT '%%', {place} AS a"], **given)
+        assert [rows["rows"][0]["a"] for rows in told["results"]] == ["50%", 1]
     shown = "SHOW server_version" if kept.is_postgresql else "SHOW TABLES"
     assert len(ask(kept, shown)["rows"]) == 1
     assert ask(kept, "EXPLAIN SELECT 1")["rowcount"] >= 1

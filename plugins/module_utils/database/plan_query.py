@@ -65,6 +65,11 @@ def check_places(statements: Sequence[Sql], arguments: Arguments, where: str) ->
         raise InvalidParameter("no statement asks for it", unused[0], "Leave it out, or write where it belongs.")
 
 
+def arguments_of(statement: Sql, arguments: Arguments) -> Arguments:
+    """What one of the statements takes of the arguments: of those in their order nothing, where it has no place."""
+    return arguments if isinstance(arguments, Mapping) or _places(statement.text) else ()
+
+
 def _places(text: str) -> list[str]:
     return [found["name"] or "" for found in _PLACEHOLDER.finditer(text) if found[0] != "%%"]
 

@@ -20,7 +20,11 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database import mysq
 from ansible_collections.flatrun.infra.plugins.module_utils.database.endpoint import Endpoint
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, MYSQL, POSTGRESQL
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_lexer import Sql
-from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_query import Arguments, check_bound
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_query import (
+    Arguments,
+    arguments_of,
+    check_bound,
+)
 
 Result = tuple[Sequence[str], Sequence[Sequence[Any]], int]
 # Types of psycopg2, and the numbers that PostgreSQL gives them and their arrays (pg_type.dat).
@@ -180,7 +184,7 @@ def _bound(cursor: Any, statement: Sql, arguments: Arguments, error_of_driver: t
     if not arguments or "%" not in statement.text:
         return statement.text
     try:
-        made = cursor.mogrify(statement.text, arguments)
+        made = cursor.mogrify(statement.text, arguments_of(statement, arguments))
     except (IndexError, KeyError, TypeError, ValueError, error_of_driver) as error:
         raise InvalidParameter(
             f"its placeholders and the arguments don't match ({error})",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, MYSQL, POSTGRESQL
-from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_lexer import split
+from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_lexer import Sql, split
 from ansible_collections.flatrun.infra.plugins.module_utils.database.plan_query import (
     Arguments,
+    arguments_of,
     check,
     check_bound,
     check_places,
@@ -124,6 +125,22 @@ def test_arguments_have_their_places(script: str, arguments: Arguments, named: s
     with pytest.raises(InvalidParameter) as error:
         check_places(split(script, MYSQL, "query"), arguments, "query")
     assert error.value.where == named
+
+
+@pytest.mark.parametrize(
+    ("statement", "arguments", "taken"),
+    [
+        ("SELECT 'a%%'", (1,), ()),
+        ("SELECT 'a%%', %s", (1,), (1,)),
+        ("SELECT 'a%%'", {"a": 1}, {"a": 1}),
+        ("SELECT 5 % 2", (1,), (1,)),
+        ("SELECT 'a%%'", None, ()),
+    ],
+)
+def test_a_statement_takes_arguments_where_it_has_a_place(
+    statement: str, arguments: Arguments, taken: Arguments
+) -> None:
+    assert arguments_of(Sql(statement, statement), arguments) == taken
 
 
 def test_bound_arguments_are_looked_at() -> None:
