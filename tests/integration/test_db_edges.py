@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import re
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -393,6 +395,24 @@ def test_times_that_python_has_not(edge: Server) -> None:
                 "long": ["25:00:00", "1 day 01:00:00"],
             }
         ]
+
+
+@pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+def test_vectors_are_told_as_what_is_binary(engine: str, servers: dict[str, Server]) -> None:
+    server = servers[engine]
+    made = "STRING_TO_VECTOR('[1,2.5]')" if engine == "mysql" else "VEC_FromText('[1,2.5]')"
+    kept = base64.b64encode(struct.pack("<2f", 1, 2.5)).decode()
+    server.say("CREATE DATABASE vectors", "CREATE TABLE vectors.v (a int PRIMARY KEY, v vector(2))")
+    server.say(f"INSERT INTO vectors.v VALUES (1, {made}), (2, {made})")
+    try:
+        asked = {**server.reached, "query": f"SELECT {made} AS v", "database": "vectors"}
+        told = modules.start("flatrun_db_query", asked, server.modules).finish().good().said
+        assert told["rows"] == [{"v": kept}]
+        asked = {**server.reached, "database": "vectors", "table": "v", "gather": ["tables"]}
+        told = modules.start("flatrun_db_info", asked, server.modules).finish().good().said
+        assert told["rows"]["rows"] == [{"a": 1, "v": kept}, {"a": 2, "v": kept}]
+    finally:
+        server.say("DROP DATABASE vectors")
 
 
 def test_what_writes_while_it_selects_does_so_for_all_rows(edge: Server) -> None:

@@ -31,7 +31,7 @@ Result = tuple[Sequence[str], Sequence[Sequence[Any]], int]
 _TIMES = (("PYDATE", 1082, 1182), ("PYDATETIME", 1114, 1115), ("PYDATETIMETZ", 1184, 1185))
 # 24:00 is no time of the day to Python, and days and months are none of an interval's to it.
 _TEXTS = (("TIME", 1083, 1183), ("TIMETZ", 1266, 1270), ("INTERVAL", 1186, 1187))
-_MYSQL_TIME = 11
+_MYSQL_TIME, _MYSQL_VECTOR = 11, 242
 # The driver speaks the simple protocol, in which a message may hold several statements. A cursor of PL/pgSQL takes one
 # alone, and none about the transaction. What it is opened for travels as digits, which nothing reads otherwise.
 _OPEN = (
@@ -50,6 +50,8 @@ class MySQLReader:
         self.session = mysql_session.Session(endpoint, database, timeout + _GRACE)
         # Hours beyond a day are told as the server tells them.
         self.session.connection.decoders.pop(_MYSQL_TIME, None)
+        # The driver takes a type that it doesn't know for ASCII, and one of these for bytes where the server says so.
+        self.session.pymysql.connections.TEXT_TYPES.add(_MYSQL_VECTOR)
 
     def close(self) -> None:
         self.session.close()
