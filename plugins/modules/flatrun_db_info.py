@@ -93,7 +93,8 @@ databases:
   sample:
     - {name: blog, owner: "", encoding: utf8mb4, collation: utf8mb4_0900_ai_ci, size_bytes: 16384}
 users:
-  description: The users and roles. Those of PostgreSQL have attributes in place of a plugin.
+  description: The users and roles. Those of PostgreSQL have attributes in place of a plugin. A role of MySQL is an
+    account that is locked, expired and without a password.
   type: list
   elements: dict
   returned: when asked for

@@ -281,6 +281,25 @@ def test_a_collation_of_several_character_sets(servers: dict[str, Server]) -> No
         server.run({"databases": [{"name": "edge", "state": "absent"}]})
 
 
+@pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+def test_who_is_locked_and_has_no_password_is_no_role(engine: str, servers: dict[str, Server]) -> None:
+    server = servers[engine]
+    role = {"name": "edge_team", "attributes": ["ROLE"]}
+    server.say("CREATE USER edge_idle ACCOUNT LOCK")
+    server.run({"users": [role]})
+    try:
+        given = {**server.reached, "gather": ["users"]}
+        told = modules.start("flatrun_db_info", given, server.modules).finish().good().said["users"]
+        found = {each["name"]: each["role"] for each in told}
+        assert (found["edge_idle"], found["edge_team"]) == (False, True)
+        if engine == "mysql":
+            with pytest.raises(FlatrunError, match="can't be turned into a role"):
+                server.run({"users": [{**role, "name": "edge_idle"}]}, True)
+    finally:
+        server.say("DROP USER edge_idle")
+        server.run({"users": [{**role, "state": "absent"}]})
+
+
 def test_schemas_come_change_hands_and_go(servers: dict[str, Server]) -> None:
     server = servers["postgresql"]
     listed = (

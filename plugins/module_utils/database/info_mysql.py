@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+from ansible_collections.flatrun.infra.plugins.module_utils.database.model import MARIADB, MYSQL
+from ansible_collections.flatrun.infra.plugins.module_utils.database.mysql_accounts import IS_ROLE
+
 _DATABASES = """
 SELECT s.SCHEMA_NAME AS name, '' AS owner, s.DEFAULT_CHARACTER_SET_NAME AS encoding,
 s.DEFAULT_COLLATION_NAME AS collation, CAST(COALESCE(SUM(t.DATA_LENGTH + t.INDEX_LENGTH), 0) AS UNSIGNED) AS size_bytes
 FROM information_schema.SCHEMATA s LEFT JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = s.SCHEMA_NAME
 GROUP BY 1, 2, 3, 4 ORDER BY 1
 """
-_USERS = "SELECT User AS name, Host AS host, plugin, {locked} AS locked, {role} AS role FROM mysql.user ORDER BY 1, 2"
+_USERS = "SELECT User AS name, Host AS host, plugin, {locked} AS locked, {role} AS role FROM mysql.user u ORDER BY 1, 2"
 _VISIBLE = """
 SELECT GRANTEE AS user, 'server' AS object_type, '' AS `database`, '' AS object, PRIVILEGE_TYPE AS privilege,
 IS_GRANTABLE AS grantable FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE <> 'USAGE'
@@ -35,7 +38,7 @@ IF({{admin}} = 'Y', 'YES', 'NO') FROM {{members}} ORDER BY 1, 2, 3, 4, 5
 ROLES = "SELECT User AS name FROM mysql.user WHERE is_role = 'Y'"
 MYSQL_QUERIES = {
     "databases": _DATABASES,
-    "users": _USERS.format(locked="account_locked = 'Y'", role="account_locked = 'Y' AND authentication_string = ''"),
+    "users": _USERS.format(locked="account_locked = 'Y'", role=IS_ROLE[MYSQL]),
     "grants": _GRANTS.format(
         user="TO_USER", host="TO_HOST", role="FROM_USER", admin="WITH_ADMIN_OPTION", members="mysql.role_edges"
     ),
@@ -43,9 +46,9 @@ MYSQL_QUERIES = {
 MARIADB_QUERIES = {
     "databases": _DATABASES,
     "users": _USERS.format(
-        locked="EXISTS (SELECT 1 FROM mysql.global_priv g WHERE g.User = user.User AND g.Host = user.Host"
+        locked="EXISTS (SELECT 1 FROM mysql.global_priv g WHERE g.User = u.User AND g.Host = u.Host"
         " AND JSON_VALUE(g.Priv, '$.account_locked') IN ('1', 'true'))",
-        role="is_role = 'Y'",
+        role=IS_ROLE[MARIADB],
     ),
     "grants": _GRANTS.format(
         user="User", host="Host", role="Role", admin="Admin_option", members="mysql.roles_mapping"

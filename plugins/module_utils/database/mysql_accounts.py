@@ -23,22 +23,28 @@ _LIMITS = {
 _COMMON = "u.User, u.Host, u.ssl_type, u.ssl_cipher, u.x509_issuer, u.x509_subject, " + ", ".join(
     f"u.{column}" for column in _LIMITS
 )
+_SHUT = "u.account_locked = 'Y' AND u.password_expired = 'Y'"
+# A role of MySQL is an account that nobody can log in as, because it is locked, expired and without a password.
+IS_ROLE = {MYSQL: f"{_SHUT} AND COALESCE(u.authentication_string, '') = ''", MARIADB: "u.is_role = 'Y'"}
 _MYSQL = f"""
-SELECT {_COMMON}, u.plugin, CAST(u.authentication_string AS BINARY) AS kept, u.account_locked, u.password_expired,
+SELECT {_COMMON}, u.plugin, CAST(u.authentication_string AS BINARY) AS kept, u.account_locked, {IS_ROLE[MYSQL]} AS role,
 u.User_attributes AS more FROM mysql.user u WHERE u.User IN %s
 """
 # The view mysql.user shows one way to log in; the table beneath it has all of them, and what is locked.
 _MARIADB = f"""
-SELECT {_COMMON}, u.is_role, g.Priv AS priv
+SELECT {_COMMON}, {IS_ROLE[MARIADB]} AS role, g.Priv AS priv
 FROM mysql.user u JOIN mysql.global_priv g ON g.User = u.User AND g.Host = u.Host WHERE u.User IN %s
 """
 # For each, the whole, and what an administrator gets who may not see what is kept of passwords, as in a cloud.
 QUERIES = {
     MYSQL: (
         _MYSQL,
-        f"SELECT {_COMMON}, u.plugin, u.account_locked, u.password_expired FROM mysql.user u WHERE u.User IN %s",
+        f"SELECT {_COMMON}, u.plugin, u.account_locked, {_SHUT} AS role FROM mysql.user u WHERE u.User IN %s",
     ),
-    MARIADB: (_MARIADB, f"SELECT {_COMMON}, u.plugin, u.is_role FROM mysql.user u WHERE u.User IN %s"),
+    MARIADB: (
+        _MARIADB,
+        f"SELECT {_COMMON}, u.plugin, {IS_ROLE[MARIADB]} AS role FROM mysql.user u WHERE u.User IN %s",
+    ),
 }
 
 
@@ -92,14 +98,12 @@ def read(row: Mapping[str, Any], mariadb: bool) -> Account:
 
 def _mysql(row: Mapping[str, Any]) -> tuple[tuple[tuple[str, bytes], ...], frozenset[str]]:
     kept, locked = bytes(row.get("kept") or b""), row["account_locked"] == "Y"
-    # A role is an account that nobody can log in as, because it is locked, expired and without a password.
-    role = locked and row["password_expired"] == "Y" and not kept
-    return ((row["plugin"], kept),), frozenset({ROLE, LOCKED} if role else {LOCKED} if locked else ())
+    return ((row["plugin"], kept),), frozenset({ROLE, LOCKED} if row["role"] else {LOCKED} if locked else ())
 
 
 def _mariadb(row: Mapping[str, Any]) -> tuple[tuple[tuple[str, bytes], ...], frozenset[str]]:
     facts = json.loads(row.get("priv") or "{}") or {"plugin": row["plugin"]}
-    words = {ROLE} if row["is_role"] == "Y" else set()
+    words = {ROLE} if row["role"] else set()
     words |= {LOCKED} if facts.get("account_locked") else set()
     # The empty one among the alternatives stands for what is said beside them.
     ways = [way if way.get("plugin") else facts for way in facts.get("auth_or") or [facts]]
