@@ -178,6 +178,7 @@ options:
         description:
           - Whether the present password goes on working beside a new one, so that an app can be told the new one first.
             Of MySQL (C(RETAIN CURRENT PASSWORD)) and Redis. It takes O(users[].password) or O(users[].password_hash).
+          - There is one former password, so a third one ends the first. On Redis the present one is the one set last.
           - With V(false), a former password that still works is discarded where O(users[].update_password=always).
         type: bool
         default: false

@@ -252,6 +252,33 @@ def test_a_former_password_works_until_it_is_discarded(server: dict[str, Any]) -
     run(at(server), {"users": [{"name": "rotated", "state": "absent"}]})
 
 
+def test_one_former_password_works_beside_the_present_one(server: dict[str, Any]) -> None:
+    session = Session(endpoint_of(at(server)))
+    words = ("one", "two", "three")
+
+    def set_to(password: str, *verbs: str) -> list[str]:
+        task = {"users": [{"name": "rotated", "commands": ["ping"], "password": password, "retain_password": True}]}
+        assert [action.verb for action in run(at(server), task).plan.actions] == [*verbs]
+        session.ask("ACL", "LOAD")
+        assert not run(at(server), task).plan
+        return [word for word in words if may(login(server, "rotated", word), "PING")]
+
+    try:
+        assert set_to("one", "create") == ["one"]
+        assert set_to("two", "set_password") == ["one", "two"]
+        assert set_to("three", "set_password") == ["two", "three"]
+        # Back to the former one, and on from there.
+        assert set_to("two", "set_password") == ["two", "three"]
+        assert set_to("one", "set_password") == ["one", "two"]
+        session.ask("ACL", "SETUSER", "rotated", ">six", ">three")
+        session.ask("ACL", "SAVE")
+        assert set_to("three", "discard") == ["three"]
+        assert may(login(server, "rotated", "six"), "PING")
+    finally:
+        session.close()
+        run(at(server), {"users": [{"name": "rotated", "state": "absent"}]})
+
+
 def test_what_the_server_means_by_rules_is_what_is_compared(server: dict[str, Any]) -> None:
     """Each rule set is given to the server, and what it lets a user do is what is foreseen here."""
     sets = [

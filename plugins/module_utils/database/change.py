@@ -130,19 +130,22 @@ class SetPassword:
     """``retain``: the one that worked before goes on working. ``discard``: a former one beside it worked too.
 
     ``ways`` are the plugins by which the user may then log in, where there are others beside the credential's.
+    ``beside`` is what Redis has to be told to go on working.
     """
 
     credential: Credential
     retain: bool = False
     discard: bool = False
     ways: tuple[str, ...] = ()
+    beside: tuple[Credential, ...] = ()
 
 
 @dataclass(frozen=True)
 class DiscardPassword:
-    """A former password no longer works; the present one does, and is the one of the credential."""
+    """Former passwords no longer work, but for those ``beside``; the present one does, and is the credential's."""
 
     credential: Credential
+    beside: tuple[Credential, ...] = ()
 
 
 @dataclass(frozen=True)

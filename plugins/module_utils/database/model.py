@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
+
 MYSQL, MARIADB, POSTGRESQL, REDIS = "mysql", "mariadb", "postgresql", "redis"
 SQL = (MYSQL, MARIADB, POSTGRESQL)
 # Redis' administrator, without whom no connection begins.
@@ -84,10 +86,11 @@ class User:
     """``password`` tells how the one it has compares to the one that is asked for.
 
     ``attributes`` are the words that hold, such as CREATEDB, LOCKED or ROLE. ``checked_by`` says how the password was
-    compared: with what is stored, or by a login. ``former`` is whether another password works beside it, and ``acl``
-    what Redis' rules are, by their parts. ``ways`` are ``plugin`` and those by which a user of MariaDB gets in without
-    a password, in their order, and ``rivals`` those that keep something of their own as ``plugin`` does. ``restricted``
-    is what MySQL's partial revokes keep from it in a database.
+    compared: with what is stored, or by a login. ``former`` is whether another password works beside it. ``acl`` is
+    what Redis' rules are, by their parts, and ``kept`` what it has of each password that works, the present one last.
+    ``ways`` are ``plugin`` and those by which a user of MariaDB gets in without a password, in their order, and
+    ``rivals`` those that keep something of their own as ``plugin`` does. ``restricted`` is what MySQL's partial revokes
+    keep from it in a database.
     """
 
     grantee: Grantee
@@ -102,6 +105,7 @@ class User:
     ways: tuple[str, ...] = ()
     rivals: tuple[str, ...] = ()
     restricted: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    kept: tuple[Secret, ...] = ()
 
 
 @dataclass(frozen=True)

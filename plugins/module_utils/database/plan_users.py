@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action
-from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import SECRET
+from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import SECRET, Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.database.change import (
     AlterUser,
     CreateUser,
@@ -28,6 +28,9 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.model impor
     User,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import ABSENT, ALWAYS, Task, WantedUser
+
+# The present password, and the former one.
+_RETAINED = 2
 
 
 def arrivals(task: Task, state: State, dialect: Dialect) -> Iterator[Action]:
@@ -77,16 +80,25 @@ def _password(wanted: WantedUser, found: User, plugin: str) -> Iterator[Action]:
     reason = f"it logs in by {found.plugin}" if other_plugin else "its password is another"
     # What keeps nothing, such as a socket, goes on letting in.
     ways = tuple(dict.fromkeys(plugin if way == found.plugin else way for way in found.ways))
-    change = SetPassword(credential, wanted.retain, found.former and not wanted.retain, ways)
+    beside = _credentials(found, found.kept[-1:]) if wanted.retain else ()
+    change = SetPassword(credential, wanted.retain, found.former and not wanted.retain, ways, beside)
     yield Action("set_password", f"user {found.grantee}", reason, wanted.item, before, after, change)
 
 
 def _discard(wanted: WantedUser, found: User, credential: Credential) -> Iterator[Action]:
-    """Who says what the password is says that there is no other."""
-    if found.former and found.password == SAME and not wanted.retain:
-        before, after = {"former_password": "works"}, {"former_password": "does not work"}
-        change, why = DiscardPassword(credential), "a former password works too"
-        yield Action("discard", f"user {found.grantee}", why, wanted.item, before, after, change)
+    """Who says what the password is says that there is no other, or one former alone."""
+    if found.password != SAME or not (len(found.kept) > _RETAINED if wanted.retain else found.former):
+        return
+    key, why = "former_password", "a former password works too"
+    if wanted.retain:
+        key, why = "earlier_password", "a password before the former one works too"
+    before, after = {key: "works"}, {key: "does not work"}
+    change = DiscardPassword(credential, _credentials(found, found.kept[-2:-1]) if wanted.retain else ())
+    yield Action("discard", f"user {found.grantee}", why, wanted.item, before, after, change)
+
+
+def _credentials(found: User, kept: tuple[Secret, ...]) -> tuple[Credential, ...]:
+    return tuple(Credential(found.grantee, found.plugin, hash=each) for each in kept)
 
 
 def _alteration(wanted: WantedUser, found: User) -> Iterator[Action]:

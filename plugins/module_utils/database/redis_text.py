@@ -47,11 +47,9 @@ def render(change: Change) -> tuple[Statement, ...]:
         return _set(change.grantee.name, "reset", "resetchannels", *password, *rules)
     if isinstance(change, AlterUser):
         return _set(change.grantee.name, *_rules(change.attributes, change.acl))
-    if isinstance(change, SetPassword):
-        anew = [] if change.retain else ["resetpass"]
-        return _set(change.credential.grantee.name, *anew, change.credential)
-    if isinstance(change, DiscardPassword):
-        return _set(change.credential.grantee.name, "resetpass", change.credential)
+    if isinstance(change, (SetPassword, DiscardPassword)):
+        # The server keeps them in the order in which they are given, and the last is the present one.
+        return _set(change.credential.grantee.name, "resetpass", *change.beside, change.credential)
     if isinstance(change, DropUser):
         return (Statement((f"ACL DELUSER {change.grantee.name}",)),)
     raise FlatrunError(f"{type(change).__name__} is nothing that Redis does")

@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Plan
 from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Journal
+from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.database import redis_acl as acl
 from ansible_collections.flatrun.infra.plugins.module_utils.database import redis_text as text
 from ansible_collections.flatrun.infra.plugins.module_utils.database import spec_administrators
@@ -111,6 +112,7 @@ def _user(found: acl.Account, wanted: WantedUser | None, known: acl.Known) -> Us
         frozenset() if found.on else frozenset({LOCKED}),
         acl=rules,
         former=len(found.digests) > 1,
+        kept=tuple(map(Secret, found.digests)),
     )
 
 
@@ -119,8 +121,7 @@ def _password(found: acl.Account, wanted: WantedUser | None) -> str:
         return UNKNOWN
     digest = _digest(Credential(Grantee(found.name), "sha256", wanted.password, wanted.hash))
     # The one that was set last is the present one; what else works is a former one.
-    same = bool(found.digests) and not found.open and digest in found.digests
-    return SAME if same else DIFFERS
+    return SAME if found.digests[-1:] == (digest,) and not found.open else DIFFERS
 
 
 def _digest(credential: Credential) -> str:
