@@ -51,7 +51,7 @@ options:
     type: raw
     version_added: 0.1.0
   login_db:
-    description: Database of PostgreSQL to log in to. The default is C(postgres).
+    description: Database of PostgreSQL to log in to. The default is C(postgres). A task can't remove it.
     type: str
     version_added: 0.1.0
   connect_timeout:

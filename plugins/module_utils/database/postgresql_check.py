@@ -16,6 +16,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.database.check_users
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.database.model import PUBLIC, State
 from ansible_collections.flatrun.infra.plugins.module_utils.database.spec import (
+    ABSENT,
     PRESENT,
     Task,
     WantedDatabase,
@@ -42,6 +43,7 @@ def scheme(verifier: str) -> str:
 def check(task: Task, state: State) -> None:
     roles = check_names.roles(task, state)
     for database in task.databases:
+        _check_open(database, task.connection.database)
         _database(database, roles, state)
     for user in task.users:
         _user(user)
@@ -52,6 +54,15 @@ def check(task: Task, state: State) -> None:
         _grant(grant)
         if not task.takes(grant):
             _require_place(grant, databases, roles, state)
+
+
+def _check_open(wanted: WantedDatabase, opened: str) -> None:
+    if wanted.state == ABSENT and wanted.name == opened:
+        raise Refused(
+            f"{wanted.name} is the database that this task logs in to",
+            f"{wanted.item}.name",
+            "Name another one in login_db, or leave that out.",
+        )
 
 
 def _database(wanted: WantedDatabase, roles: Fates, state: State) -> None:

@@ -65,6 +65,17 @@ def test_another_plugin_needs_a_password(engine: str, had: str, plugin: str) -> 
     assert not planned(state(engine, plugin=plugin), plugin=plugin)
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_the_database_that_is_logged_in_to_stays(force: bool) -> None:
+    gone = [{"name": "shop", "state": "absent", "force": force}]
+    found = State(POSTGRESQL, databases={"shop": Database("shop")})
+    with pytest.raises(FlatrunError) as error:
+        plan(parse(params(login_db="shop", databases=gone)), found)
+    assert error.value.sentence().startswith("databases[0].name: shop is the database that this task logs in to")
+    assert "login_db" in error.value.sentence()
+    assert plan(parse(params(login_db="Shop", databases=gone)), found)
+
+
 def test_the_sockets_plugin_needs_none() -> None:
     assert planned(state(MARIADB), plugin="unix_socket") == ["set_password"]
 
