@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Callable
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
@@ -78,8 +79,19 @@ class Hand:
     def _release(self, action: Action) -> None:
         order: Order = action.detail
         release = self.home.stage(order.files)
-        running = order.found.container is not None and order.found.container.running and order.found.answers
-        Nginx(self.engine, self.container, self.home.releases).serve(release, running)
+        found = order.found
+        running = not order.first and found.container is not None and found.container.running and found.answers
+        apart = partial(self._try_out, order) if order.first else None
+        Nginx(self.engine, self.container, self.home.releases, apart=apart).serve(release, running)
+
+    def _try_out(self, order: Order, command: list[str]) -> tuple[int, str]:
+        return containers.try_out(self.engine, self.service, self._kind, order.settings, self._networks(), command)
+
+    def _networks(self) -> tuple[str, ...]:
+        """Those that are asked for, and those that the container in its place is on."""
+        former = self.found.container or self.found.former
+        attached = sorted(former.networks) if former else ()
+        return tuple(dict.fromkeys((*self.service.networks, *(name for name in attached if name != "none"))))
 
     # The container
 
@@ -118,15 +130,13 @@ class Hand:
     def _replace(self, action: Action) -> None:
         order: Order = action.detail
         former = self.found.container or self.found.former
-        attached = tuple(sorted(former.networks)) if former else ()
-        networks = tuple(dict.fromkeys((*self.service.networks, *(name for name in attached if name != "none"))))
         self._check_format(self._kind)
         self._keeper.write_out(self.found, self.spec.wait_timeout)
         # One that was restored a moment ago runs too, whatever it was seen to do.
         was_running = self.found.former is not None or bool(former and former.status in ("running", "restarting"))
         containers.set_aside(self.engine, self.container)
         try:
-            self._make(order, networks)
+            self._make(order, self._networks())
             if was_running or self.service.state in RUNNING_STATES:
                 containers.start(self.engine, self.container)
                 self._await()
@@ -143,6 +153,9 @@ class Hand:
         """What became of a container that was brought back; it serves when it answers, not when it is started."""
         if not was_running:
             return "is back"
+        former = self.found.former or self.found.container
+        if former and not former.tells(self._kind):
+            return "runs again"
         until = time.monotonic() + max(self.spec.wait_timeout, _COMES_BACK)
         found = self.observer.settle(self.found, until)
         return "serves again" if found.answers or found.login else f"is back, but does not answer ({found.words})"

@@ -58,24 +58,57 @@ def create(
         engine.ask("connect_container_to_network", name, network)
 
 
+def try_out(
+    engine: Engine,
+    service: Service,
+    kind: ServiceType,
+    settings: Mapping[str, Any],
+    networks: Sequence[str],
+    command: list[str],
+) -> tuple[int, str]:
+    """A command in a container like the one that is to be made, by which nobody is reached: its code and its words."""
+    label = f"{LABEL}trial"
+    for left in engine.ask("containers", all=True, filters={"label": f"{label}={service.container}"}):
+        engine.find("remove_container", left["Id"], force=True, v=True)
+    alone = {"port_bindings": None, "restart_policy": None}
+    try:
+        return engine.run_apart(
+            settings["image"],
+            command,
+            networks[1:],
+            environment=settings["env"],
+            labels={label: service.container},
+            host_config=_host_config(engine, service, kind, settings, networks, **alone),
+        )
+    except Refused as error:
+        # The engine names it by an id that nobody ever saw.
+        raise Refused(error.what, f"container {service.container}") from None
+
+
 def _host_config(
-    engine: Engine, service: Service, kind: ServiceType, settings: Mapping[str, Any], networks: Sequence[str]
+    engine: Engine,
+    service: Service,
+    kind: ServiceType,
+    settings: Mapping[str, Any],
+    networks: Sequence[str],
+    **other: Any,
 ) -> Any:
     mounts = dict(settings["mounts"])
     if settings[CONFIGURATION]:
         mounts[kind.config] = f"{settings[CONFIGURATION]}:ro"
-    return engine.api.create_host_config(
-        binds=[_bind(target, mount) for target, mount in mounts.items()],
-        port_bindings=_bindings(service),
-        cap_drop=["ALL"],
-        cap_add=settings["capabilities"],
-        security_opt=["no-new-privileges"],
-        restart_policy={"Name": "unless-stopped"},
-        log_config=_LOG,
-        mem_limit=settings["memory"] or None,
-        nano_cpus=round(settings["cpus"] * 10**9) or None,
-        network_mode=networks[0] if networks else "none",
-    )
+    usual = {
+        "binds": [_bind(target, mount) for target, mount in mounts.items()],
+        "port_bindings": _bindings(service),
+        "cap_drop": ["ALL"],
+        "cap_add": settings["capabilities"],
+        "security_opt": ["no-new-privileges"],
+        "restart_policy": {"Name": "unless-stopped"},
+        "log_config": _LOG,
+        "mem_limit": settings["memory"] or None,
+        "nano_cpus": round(settings["cpus"] * 10**9) or None,
+        "network_mode": networks[0] if networks else "none",
+    }
+    return engine.api.create_host_config(**{**usual, **other})
 
 
 def _bind(target: str, mount: str) -> str:

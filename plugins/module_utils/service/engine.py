@@ -10,7 +10,7 @@ import os
 import posixpath
 import sys
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -167,6 +167,20 @@ class Engine:
                     raise
                 raise NotRunning("it does not run, or ends again and again", f"container {container}") from None
         return self.ask("exec_inspect", made["Id"])["ExitCode"], output.decode("utf-8", "replace").strip()
+
+    def run_apart(
+        self, image: str, command: list[str], networks: Sequence[str] = (), **options: Any
+    ) -> tuple[int, str]:
+        """A command in a container that is made for it and gone then: its code and what it wrote."""
+        made = self.ask("create_container", image, entrypoint=command[:1], command=command[1:], **options)
+        try:
+            for network in networks:
+                self.ask("connect_container_to_network", made["Id"], network)
+            self.ask("start", made["Id"])
+            code = self.ask("wait", made["Id"])["StatusCode"]
+            return code, self.ask("logs", made["Id"]).decode("utf-8", "replace").strip()
+        finally:
+            self.find("remove_container", made["Id"], force=True, v=True)
 
     def pull(self, image: str) -> None:
         """Fetch an image; raises with the registry's own words."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
+from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType
 
 # How an administrator's login ended, by the password that was tried.
 WANTED, KEPT, NEXT, BOOTSTRAP, ADOPTED, DENIED = "wanted", "kept", "next", "bootstrap", "adopted", "denied"
@@ -59,6 +60,10 @@ class Container:
     def alive(self) -> bool:
         """It runs, or is about to: between two attempts of a crash loop the engine calls it restarting."""
         return self.status in ("running", "restarting")
+
+    def tells(self, kind: ServiceType) -> bool:
+        """Whether its server can be asked: an nginx that isn't ours does not tell what it serves."""
+        return self.ours or not kind.released
 
     @property
     def looping(self) -> bool:

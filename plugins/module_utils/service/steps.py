@@ -37,6 +37,8 @@ class Order:
     layout: Layout
     settings: dict[str, Any]
     files: dict[str, str]
+    # Whether there is no container of ours yet, so that what it is to read is tried in one like it.
+    first: bool = False
 
 
 def absent(service: Service, found: Found, target: str) -> Iterator[Action]:
@@ -54,19 +56,21 @@ def absent(service: Service, found: Found, target: str) -> Iterator[Action]:
 
 def whole(spec: Infra, service: Service, kind: ServiceType, found: Found, target: str) -> Iterator[Action]:
     layout = Layout(spec.root_dir, service.container)
-    files = config_files(service, kind)
-    order = Order(service, found, layout, settings(service, kind, layout, found.adopted_mounts), files)
+    files, container = config_files(service, kind), _present_container(found)
+    first = container is None or not container.ours
+    order = Order(service, found, layout, settings(service, kind, layout, found.adopted_mounts), files, first)
     guards.folders(found)
     guards.data_is_mounted(service, kind, order.settings["mounts"])
     guards.data(service, kind, found)
     guards.ports(found)
     guards.image(service, found, spec.pull)
     yield from _leftovers(order, target)
-    container = _present_container(found)
     yield from _prepare(order, kind)
     if found.image is None or found.image.newer:
         why = "it is not at hand" if found.image is None else "the registry has a newer one"
         yield Action("pull", f"image {service.image}", why, service.name, after={"image": service.image}, detail=order)
+    if kind.released or kind.config:
+        yield from _config(order, kind)
     yield from _container(order, container, target, spec.wait)
     yield from password(service, kind, found)
 
@@ -139,8 +143,6 @@ def _prepare(order: Order, kind: ServiceType) -> Iterator[Action]:
     if kind.secret and not (found.kept or found.next or service.secret(kind.secret) or found.adopted_mounts):
         target = f"secret {kind.secret} of {service.container}"
         yield Action("generate", target, "none was given and none is kept", service.name, after=GENERATED, detail=order)
-    if kind.released or kind.config:
-        yield from _config(order, kind)
 
 
 def _config(order: Order, kind: ServiceType) -> Iterator[Action]:
@@ -281,4 +283,4 @@ def is_settled(spec: Infra, service: Service, found: Found) -> bool:
     layout = Layout(spec.root_dir, service.container)
     order = Order(service, found, layout, settings(service, service.type, layout, found.adopted_mounts), {})
     astray = found.former or found.renamed or any(networks(service, container, ""))
-    return not astray and (not container.ours or not _drift(order, container))
+    return not astray and (not _drift(order, container) if container.ours else container.tells(service.type))

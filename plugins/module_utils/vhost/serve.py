@@ -10,7 +10,7 @@ import time
 from collections.abc import Collection
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
-from typing import Protocol
+from typing import Callable, Protocol
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine, NotRunning
@@ -53,13 +53,22 @@ class Manner(Protocol):
 
 
 class Nginx:
-    """One nginx in a container, and its releases. ``keep`` is how many of them stay for a way back."""
+    """One nginx in a container, and its releases. ``keep`` is how many of them stay for a way back.
+
+    ``apart`` runs a command where nginx does not run: without it, in a container like the one that is there.
+    """
 
     def __init__(
-        self, engine: Engine, container: str, releases: Releases, keep: int = 5, manner: Manner | None = None
+        self,
+        engine: Engine,
+        container: str,
+        releases: Releases,
+        keep: int = 5,
+        manner: Manner | None = None,
+        apart: Callable[[list[str]], tuple[int, str]] | None = None,
     ) -> None:
         self.engine, self.container, self.releases, self.keep = engine, container, releases, keep
-        self.manner = manner or Own(engine, container)
+        self.manner, self.apart = manner or Own(engine, container), apart or self._run_apart
 
     def serve(self, release: str, running: bool, names: Collection[str] = ()) -> None:
         """Switch to a staged release; where nginx runs, it is tested first, and what is served is what counts.
@@ -151,7 +160,7 @@ class Nginx:
     def complaint(self, release: str, running: bool, names: Collection[str] = ()) -> str:
         """Why nginx would not take a staged release; empty if it would."""
         with self.manner.trial(release) as command:
-            code, said = self._run(command) if running else self._run_apart(command)
+            code, said = self._run(command) if running else self.apart(command)
         if code:
             return _emergency(said)
         told = _CONFLICT.findall(said)
@@ -176,21 +185,10 @@ class Nginx:
         if raw is None:
             return 0, ""
         host = raw["HostConfig"]
-        made = self.engine.ask(
-            "create_container",
-            raw["Image"],
-            entrypoint=command[:1],
-            command=command[1:],
-            host_config=self.engine.api.create_host_config(
-                binds=host.get("Binds"), cap_drop=host.get("CapDrop"), cap_add=host.get("CapAdd"), network_mode="none"
-            ),
+        options = self.engine.api.create_host_config(
+            binds=host.get("Binds"), cap_drop=host.get("CapDrop"), cap_add=host.get("CapAdd"), network_mode="none"
         )
-        try:
-            self.engine.ask("start", made["Id"])
-            code = self.engine.ask("wait", made["Id"])["StatusCode"]
-            return code, self.engine.ask("logs", made["Id"]).decode("utf-8", "replace").strip()
-        finally:
-            self.engine.find("remove_container", made["Id"], force=True, v=True)
+        return self.engine.run_apart(raw["Image"], command, host_config=options)
 
     def _complaint(self, begun: float) -> str:
         """What the master wrote since then, when it did not take a configuration."""

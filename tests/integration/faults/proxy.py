@@ -19,7 +19,7 @@ from typing import Any
 from ansible_collections.flatrun.infra.tests.integration.faults.lab import SOCKET
 
 _VERSION = re.compile(r"^/v[0-9.]+")
-_NAMES = re.compile(r"(/(?:containers|networks)/)frt[^/?]*|(/exec/)[0-9a-f]{64}")
+_NAMES = re.compile(r"(/(?:containers|networks)/)(?:frt[^/?]*|[0-9a-f]{64})|(/exec/)[0-9a-f]{64}")
 # What happens at the chosen request: before the engine has heard of it, or after it has done it.
 BEFORE, AFTER = "before", "after"
 

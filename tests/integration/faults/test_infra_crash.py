@@ -161,6 +161,8 @@ class Course:
         lab, kind = self.lab, self.case.kind
         names = docker("ps", "--all", "--format", "{{.Names}}", "--filter", f"name=^{lab.name(kind)}").split()
         assert names == [lab.name(kind)], names
+        trials = docker("ps", "--all", "--quiet", "--filter", f"label=flatrun.infra.trial={lab.name(kind)}").split()
+        assert not trials, "a container is left in which a configuration was tried"
         # Without a descent into the data, that servers write into.
         found = [path for path in lab.files() if os.path.basename(path).startswith(".") or path.endswith(".next")]
         assert not found, f"left behind: {found}"

@@ -168,6 +168,39 @@ def test_a_configuration_that_nginx_does_not_take(lab: Lab) -> None:
     assert lab.untouched()[0] == before[0]
     assert lab.page() == 0
     assert not lab.run(lab.item("nginx")).good().changed
+    # Where there is no container yet it is tested too, and none is left.
+    fresh = lab.item("nginx", container=lab.name("fresh"), published_ports=[])
+    ended = lab.run({**fresh, "config_files": {"bad.conf": "no_such_directive 1;\n"}})
+    ended.refused("nginx does not take the configuration", "no_such_directive", f"container {lab.name('fresh')}")
+    assert lab.untouched()[0] == before[0]
+
+
+def test_an_nginx_of_somebody_elses_is_taken_over(lab: Lab, tmp_path: Path) -> None:
+    """With its sites; and where that fails, it serves as before."""
+    name = lab.name("old-nginx")
+    (tmp_path / "old.conf").write_text('server { listen 80; server_name old.example; return 200 "old"; }\n')
+    where = ["--network", lab.network("nginx"), "--volume", f"{tmp_path}:/etc/nginx/conf.d:ro"]
+    docker("run", "--detach", "--name", name, *where, lab.images["nginx"])
+    item = lab.item("nginx", container=name, published_ports=[], adopt=True)
+    before = inspect(name)
+
+    def served() -> str:
+        return docker("exec", name, "curl", "-fsS", "-H", "Host: old.example", "http://127.0.0.1/", check=False)
+
+    until(lambda: served() == "old")
+    bad = lab.run({**item, "config_files": {"bad.conf": "no_such_directive 1;\n"}})
+    bad.refused("nginx does not take the configuration", "no_such_directive", f"container {name}")
+    after = inspect(name)
+    assert (after["Id"], after["State"]["StartedAt"]) == (before["Id"], before["State"]["StartedAt"])
+    lab.run({**item, "command": ["false"]}).refused("its successor failed", "the former container runs again")
+    assert inspect(name)["Id"] == before["Id"]
+    until(lambda: served() == "old")
+    told = lab.run(item, check=True).good()
+    assert lab.settle(item).actions == told.actions
+    assert "adopt" in [action["action"] for action in told.actions]
+    assert inspect(name)["Id"] != before["Id"]
+    assert served() == "old"
+    lab.drop("old-nginx")
 
 
 def test_a_configuration_that_mysql_does_not_take(lab: Lab) -> None:

@@ -81,6 +81,16 @@ def test_the_same_start_is_waited_for_once(clock: Clock, monkeypatch: pytest.Mon
     assert clock.now == 1380
 
 
+def test_an_nginx_of_somebody_elses_is_not_waited_for(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can't tell what it serves, neither before it is taken over nor when it is back."""
+    foreign = Found(container=Container("web", "running", "image", "id", "2026-01-01T00:00:00Z"), words="refused")
+    monkeypatch.setattr(Silent, "found", foreign)
+    spec = parse(asked({"type": "nginx", "container": "web", "adopt": True}))
+    Host(spec, Engine()).observe()
+    assert Hand(spec, spec.services[0], foreign, Engine())._outcome(was_running=True) == "runs again"
+    assert clock.now == 1000
+
+
 @pytest.mark.parametrize(("status", "restarts"), [("restarting", 1), ("exited", 0), ("running", 3)])
 def test_who_ends_again_and_again_was_not_too_slow(status: str, restarts: int) -> None:
     """Also where it is just up again when it is looked at."""
