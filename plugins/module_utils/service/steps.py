@@ -185,7 +185,7 @@ def _container(order: Order, container: Container | None, target: str, waited: b
     else:
         mending = tuple(networks(service, container, target))
         yield from mending
-        yield from running(service, found, container, target, waited, bool(mending))
+        yield from running(service, found, container, target, waited, bool(mending) or _must_restore(found))
 
 
 def _replacement(order: Order, container: Container, target: str) -> Action:

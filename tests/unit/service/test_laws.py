@@ -372,6 +372,17 @@ def test_what_was_only_made_has_its_password_once_it_is_started(kind: str, passw
     assert not again.plan
 
 
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_former_container_comes_back_that_is_wanted_again(kind: str) -> None:
+    """Wherever the run that replaced it was killed: what is seen of its successor says nothing of it."""
+    case = Case(kind, "started", "retagged")
+    back = {**case.params, "services": [{**case.params["services"][0], "image": f"{kind}:old"}]}
+    for made, when in crashes(case):
+        course, result = run(made, back)
+        assert not is_refusal(result), f"killed before {when}: {result}, after {steps(course.plan)}"
+        assert (made.boxes[NAME].running, made.boxes[NAME].image) == (True, f"{kind}:old")
+
+
 @pytest.mark.parametrize("kind", ["mysql", "nginx"])
 @pytest.mark.parametrize("whole", [True, False])
 def test_what_is_not_waited_for_may_be_starting_still(kind: str, whole: bool, monkeypatch: pytest.MonkeyPatch) -> None:
