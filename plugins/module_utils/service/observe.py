@@ -29,6 +29,8 @@ Listing = Sequence[Mapping[str, Any]]
 
 _PAUSE = 0.15
 _ADMINISTRATORS = {"mysql": "root", "mariadb": "root", "postgresql": "postgres", "redis": ""}
+# Mounts that outlive their container: what is in memory has no place to be found again.
+_LASTING = ("bind", "volume")
 # Where a container that somebody else made has its first password, in the clear or in a file.
 _FOREIGN_PASSWORDS = ("MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD", "POSTGRES_PASSWORD")
 
@@ -252,7 +254,7 @@ def _container(raw: Mapping[str, Any], known: Mapping[str, str]) -> Container:
         memory=host.get("Memory") or 0,
         cpus=(host.get("NanoCpus") or 0) / 10**9,
         restart=(host.get("RestartPolicy") or {}).get("Name") or "no",
-        mounts={mount["Destination"]: _mount(mount) for mount in raw.get("Mounts") or ()},
+        mounts={each["Destination"]: _mount(each) for each in raw.get("Mounts") or () if each["Type"] in _LASTING},
         exit_code=now.get("ExitCode") or 0,
         restarts=raw.get("RestartCount") or 0,
         out_of_memory=bool(now.get("OOMKilled")),

@@ -1,0 +1,35 @@
+"""Containers that somebody else made, taken over: with what they are known by, or refused before they are stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import Lab, docker, inspect, until
+
+
+@pytest.fixture
+def name(lab: Lab) -> Iterator[str]:
+    """Of the container that is to be taken over; nothing is left of it."""
+    yield lab.name("redis")
+    lab.drop("redis")
+
+
+def run_redis(lab: Lab, *options: str, command: tuple[str, ...] = ()) -> None:
+    """A Redis as people start it, with a key in it."""
+    where = ["--name", lab.name("redis"), "--network", lab.network("redis"), *options]
+    docker("run", "--detach", *where, lab.images["redis"], *command)
+    until(lambda: lab.ask("redis", "", "SET bird 42") == "OK")
+
+
+def item(lab: Lab, **more: Any) -> dict[str, Any]:
+    return lab.item("redis", adopt=True, **more)
+
+
+def test_a_folder_in_memory_is_left_out(lab: Lab, name: str) -> None:
+    """What was in it is gone whenever a container stops."""
+    run_redis(lab, "--mount", "type=tmpfs,target=/scratch")
+    lab.settle(item(lab))
+    assert lab.sings("redis")
+    assert "/scratch" not in [mount["Destination"] for mount in inspect(name)["Mounts"]]
