@@ -189,7 +189,8 @@ options:
       adopt:
         description:
           - Whether a container of that name that isn't ours is taken over. It is replaced by one of ours, and keeps its
-            data, its volumes and its networks. Folders in memory (tmpfs) are left out.
+            data, its volumes, and its networks with its aliases and fixed addresses there. Folders in memory (tmpfs)
+            are left out.
         type: bool
         default: false
         version_added: 0.1.0

@@ -21,8 +21,8 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.observe impo
 from ansible_collections.flatrun.infra.plugins.module_utils.service.passwords import Keeper
 from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import config_folder, folders
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import RUNNING_STATES, Infra, Service
-from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER, Found
-from ansible_collections.flatrun.infra.plugins.module_utils.service.steps import Order
+from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER, Endpoint, Found
+from ansible_collections.flatrun.infra.plugins.module_utils.service.steps import Order, present_container
 from ansible_collections.flatrun.infra.plugins.module_utils.vhost.serve import Nginx
 
 # A server that was brought back had served before, so a short wait_timeout of its successor's is no measure for it.
@@ -85,13 +85,14 @@ class Hand:
         Nginx(self.engine, self.container, self.home.releases, apart=apart).serve(release, running)
 
     def _try_out(self, order: Order, command: list[str]) -> tuple[int, str]:
-        return containers.try_out(self.engine, self.service, self._kind, order.settings, self._networks(), command)
+        return containers.try_out(self.engine, self.service, self._kind, order.settings, [*self._networks()], command)
 
-    def _networks(self) -> tuple[str, ...]:
-        """Those that are asked for, and those that the container in its place is on."""
-        former = self.found.container or self.found.former
-        attached = sorted(former.networks) if former else ()
-        return tuple(dict.fromkeys((*self.service.networks, *(name for name in attached if name != "none"))))
+    def _networks(self) -> dict[str, Endpoint]:
+        """Those that are asked for, and those that the container in its place is on, by what it is known there."""
+        former = present_container(self.found)
+        attached = sorted(former.networks - {"none"}) if former else ()
+        endpoints = former.endpoints if former else {}
+        return {name: endpoints.get(name, Endpoint()) for name in (*self.service.networks, *attached)}
 
     # The container
 
@@ -100,7 +101,7 @@ class Hand:
         if not action.target.startswith("container "):
             return self._folders(order)
         try:
-            self._make(order, self.service.networks)
+            self._make(order, dict.fromkeys(self.service.networks, Endpoint()))
             if self.service.state in RUNNING_STATES:
                 containers.start(self.engine, self.container)
                 self._await()
@@ -113,7 +114,7 @@ class Hand:
         for path in folders(self._kind, order.layout):
             files.make_folder(path, 0o700 if path == order.layout.secrets else 0o755)
 
-    def _make(self, order: Order, networks: tuple[str, ...]) -> None:
+    def _make(self, order: Order, networks: Mapping[str, Endpoint]) -> None:
         kind = self._kind
         self._check_format(kind)
         containers.create(self.engine, self.service, kind, order.settings, self.spec.root_dir, networks)
@@ -129,11 +130,10 @@ class Hand:
 
     def _replace(self, action: Action) -> None:
         order: Order = action.detail
-        former = self.found.container or self.found.former
+        former = present_container(self.found)
         self._check_format(self._kind)
         self._keeper.write_out(self.found, self.spec.wait_timeout)
-        # One that was restored a moment ago runs too, whatever it was seen to do.
-        was_running = self.found.former is not None or bool(former and former.status in ("running", "restarting"))
+        was_running = bool(former and former.alive)
         containers.set_aside(self.engine, self.container)
         try:
             self._make(order, self._networks())
@@ -192,7 +192,8 @@ class Hand:
         network, severed = action.detail
         if severed:
             self._disconnect(action)
-        self.engine.ask("connect_container_to_network", self.container, network)
+        known = self.found.container.endpoints if self.found.container else {}
+        containers.connect(self.engine, self.container, network, known.get(network, Endpoint()))
 
     def _disconnect(self, action: Action) -> None:
         self.engine.ask("disconnect_container_from_network", self.container, action.detail[0], force=True)

@@ -15,7 +15,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog impo
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import CONFIGURATION
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Service
-from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER
+from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER, Endpoint
 
 # Enough to see what happened, and never the disk's end.
 _LOG = {"type": "json-file", "config": {"max-size": "10m", "max-file": "3"}}
@@ -27,10 +27,10 @@ def create(
     kind: ServiceType,
     settings: Mapping[str, Any],
     root_dir: str,
-    networks: Sequence[str],
+    networks: Mapping[str, Endpoint],
 ) -> None:
     """Create the container on its networks, not started."""
-    name = service.container
+    name, (first, *others) = service.container, [*networks] or [""]
     text = json.dumps(settings, sort_keys=True)
     labels = {
         f"{LABEL}service": service.name,
@@ -49,13 +49,39 @@ def create(
         entrypoint=settings["entrypoint"] or None,
         environment=settings["env"],
         labels=labels,
-        host_config=_host_config(engine, service, kind, settings, networks),
+        host_config=_host_config(engine, service, kind, settings, [*networks]),
+        networking_config=_networking_config(engine, first, networks.get(first, Endpoint())),
         ports=[(port.inner, port.protocol) for port in service.ports],
         healthcheck=settings["healthcheck"],
     )
     # Engines before API 1.44 take only one network when a container is created.
-    for network in networks[1:]:
-        engine.ask("connect_container_to_network", name, network)
+    for network in others:
+        connect(engine, name, network, networks[network])
+
+
+def connect(engine: Engine, name: str, network: str, endpoint: Endpoint) -> None:
+    engine.ask("connect_container_to_network", name, network, **_known_by(endpoint))
+
+
+def endpoint(raw: Mapping[str, Any], container: str, is_severed: bool) -> Endpoint:
+    """A network that was made anew may have other addresses. Engines count the container's short id as an alias."""
+    addresses = {} if is_severed else raw.get("IPAMConfig") or {}
+    aliases = tuple(alias for alias in raw.get("Aliases") or () if alias != container[:12])
+    return Endpoint(aliases, addresses.get("IPv4Address") or "", addresses.get("IPv6Address") or "")
+
+
+def _networking_config(engine: Engine, network: str, endpoint: Endpoint) -> Any:
+    if endpoint == Endpoint():
+        return None
+    return engine.api.create_networking_config({network: engine.api.create_endpoint_config(**_known_by(endpoint))})
+
+
+def _known_by(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "aliases": list(endpoint.aliases) or None,
+        "ipv4_address": endpoint.ipv4 or None,
+        "ipv6_address": endpoint.ipv6 or None,
+    }
 
 
 def try_out(

@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files, ports
-from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, readiness, state, steps
+from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, containers, readiness, state, steps
 from ansible_collections.flatrun.infra.plugins.module_utils.service import settings as wanted
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, ServiceType
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
@@ -239,6 +239,7 @@ def _container(raw: Mapping[str, Any], known: Mapping[str, str]) -> Container:
     labels, host, now = raw["Config"].get("Labels") or {}, raw["HostConfig"], raw["State"]
     settings = json.loads(labels.get(f"{LABEL}settings", "{}"))
     attached = (raw.get("NetworkSettings") or {}).get("Networks") or {}
+    severed = frozenset(name for name, each in attached.items() if known and _is_severed(name, each, known))
     return Container(
         name=raw["Name"].lstrip("/"),
         status=now["Status"],
@@ -246,7 +247,8 @@ def _container(raw: Mapping[str, Any], known: Mapping[str, str]) -> Container:
         image_id=raw["Image"],
         started_at=now["StartedAt"],
         networks=frozenset(network for network in attached if not known or network in known),
-        severed=frozenset(name for name, each in attached.items() if known and _is_severed(name, each, known)),
+        severed=severed,
+        endpoints={name: containers.endpoint(each, raw["Id"], name in severed) for name, each in attached.items()},
         settings=settings,
         root_dir=labels.get(f"{LABEL}root_dir", ""),
         pgdata=_environment(raw["Config"]).get("PGDATA", "").rstrip("/"),

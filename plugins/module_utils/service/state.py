@@ -22,6 +22,15 @@ RESTARTS = 2
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """What a container is known by on a network, besides its name; the addresses are those that were asked for."""
+
+    aliases: tuple[str, ...] = ()
+    ipv4: str = ""
+    ipv6: str = ""
+
+
+@dataclass(frozen=True)
 class Container:
     """``settings`` are those it was created with, as its label tells; empty for a container that isn't ours."""
 
@@ -34,6 +43,7 @@ class Container:
     # Networks that were removed while it was on them; it can't be started before it is off them. Those of which another
     # has the name now are among ``networks`` too.
     severed: frozenset[str] = frozenset()
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     root_dir: str = ""
     # Where a PostgreSQL has its data in the container, as its environment tells.

@@ -56,7 +56,7 @@ def absent(service: Service, found: Found, target: str) -> Iterator[Action]:
 
 def whole(spec: Infra, service: Service, kind: ServiceType, found: Found, target: str) -> Iterator[Action]:
     layout = Layout(spec.root_dir, service.container)
-    files, container = config_files(service, kind), _present_container(found)
+    files, container = config_files(service, kind), present_container(found)
     first = container is None or not container.ours
     order = Order(service, found, layout, settings(service, kind, layout, found.adopted_mounts), files, first)
     guards.folders(found)
@@ -77,7 +77,7 @@ def whole(spec: Infra, service: Service, kind: ServiceType, found: Found, target
 
 def meant(service: Service, found: Found) -> Service:
     """``present`` starts no container, and one that runs is to run as it is asked: then nothing is said in vain."""
-    container = _present_container(found)
+    container = present_container(found)
     runs = container is not None and container.running
     return (
         replace(service, state=wanted.STARTED)
@@ -86,7 +86,7 @@ def meant(service: Service, found: Found) -> Service:
     )
 
 
-def _present_container(found: Found) -> Container | None:
+def present_container(found: Found) -> Container | None:
     """The container as it will be once what a killed run left behind is put right."""
     if _must_restore(found) and found.former:
         return replace(found.former, status="running")

@@ -27,6 +27,18 @@ def item(lab: Lab, **more: Any) -> dict[str, Any]:
     return lab.item("redis", adopt=True, **more)
 
 
+def test_it_is_known_by_what_it_was_known_by(lab: Lab, name: str) -> None:
+    """On each of its networks: by its aliases and by the address that was chosen for it; also when ours is replaced."""
+    subnet, network = f"10.211.{int(lab.prefix[-2:], 16)}", f"{lab.prefix}-static"
+    docker("network", "create", "--subnet", f"{subnet}.0/24", network)
+    run_redis(lab, "--network-alias", "cache")
+    docker("network", "connect", "--alias", "db", "--ip", f"{subnet}.77", network, name)
+    lab.settle(item(lab, networks=[network]))
+    lab.run(item(lab, memory="64m")).good()
+    assert docker("exec", name, "getent", "hosts", "cache")
+    assert f"{subnet}.77" in docker("exec", name, "getent", "hosts", "db")
+
+
 def test_a_folder_in_memory_is_left_out(lab: Lab, name: str) -> None:
     """What was in it is gone whenever a container stops."""
     run_redis(lab, "--mount", "type=tmpfs,target=/scratch")
