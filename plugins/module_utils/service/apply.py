@@ -142,6 +142,8 @@ class Hand:
                 self._await()
         except FlatrunError as error:
             containers.bring_back(self.engine, self.container, self.spec.root_dir, was_running)
+            if action.verb == "adopt":
+                self.home.remember(adopting=None, mounts=None)
             raise Refused(
                 f"its successor failed, and the former container {self._outcome(was_running)}: {error.sentence()}",
                 f"container {self.container}",
@@ -169,7 +171,8 @@ class Hand:
         order: Order = action.detail
         if self._kind.secret and not self.found.adopting:
             self._keeper.take_over(self.found)
-        self.home.remember(mounts=dict(order.found.adopted_mounts), adopting=True)
+        former = present_container(self.found)
+        self.home.remember(mounts=dict(order.found.adopted_mounts), adopting=former.id if former else None)
         self._replace(action)
         self.home.forget("adopting")
 

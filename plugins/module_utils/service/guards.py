@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType, image_series
 from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import data_path, data_place
-from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Service
+from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import ABSENT, Service
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import DENIED, Container, Found
 
 
@@ -41,6 +41,12 @@ def ownership(service: Service, found: Found, root_dir: str) -> None:
             f"{service.container} has its data in {container.root_dir}",
             "container",
             f"Set root_dir: {container.root_dir}.",
+        )
+    if service.state == ABSENT and found.former and not found.former.ours:
+        raise Refused(
+            f"{found.former.name} is somebody else's, and a run was cut short while it was being taken over",
+            "container",
+            "Take it over with adopt: true, or give it its own name again.",
         )
     if container and found.renamed and container.name != found.renamed:
         raise Refused(f"{service.container} was renamed to {found.renamed}, and another has its name", "container")

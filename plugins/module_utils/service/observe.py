@@ -15,7 +15,14 @@ from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files, ports
-from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, containers, readiness, state, steps
+from ansible_collections.flatrun.infra.plugins.module_utils.service import (
+    adoption,
+    catalog,
+    containers,
+    readiness,
+    state,
+    steps,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.service import settings as wanted
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, ServiceType
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
@@ -80,7 +87,7 @@ class Observer:
     def _former(self) -> Container | None:
         """What was set aside to be replaced: a container of ours, or one that is being taken over."""
         former = self._container(self.service.container + FORMER)
-        return former if former and (former.ours or self.home.record().get("adopting")) else None
+        return former if former and (former.ours or adoption.is_under_way(self.home.record(), former)) else None
 
     def _renamed(self, listing: Listing) -> str:
         """The name under which our container runs, if it isn't its own."""
@@ -112,14 +119,14 @@ class Observer:
     def _at_home(self, found: Found, kind: ServiceType) -> Found:
         container = found.container
         record = self.home.record()
-        adopted = dict(
-            record.get("mounts") or (_adoptable(kind, container) if container and not container.ours else {})
-        )
+        foreign = container if container and not container.ours else None
+        adopted = adoption.mounts(kind, foreign) if foreign else dict(record.get("mounts") or {})
         data = self.home.data(*self._data_place(replace(found, adopted_mounts=adopted))) if kind.data else None
         paths = (*self._folders(kind), *([data.origin] if data else []))
         obstacles = (files.refusal(files.require_own, path) for path in paths)
         found = replace(found, obstacle=next(filter(None, obstacles), None))
-        found = replace(found, data=data, adopting=bool(record.get("adopting")), adopted_mounts=adopted)
+        adopting = adoption.is_under_way(record, foreign or found.former)
+        found = replace(found, data=data, adopting=adopting, adopted_mounts=adopted)
         return self._with_secrets(self._configured(found, kind), kind, record)
 
     def _with_secrets(self, found: Found, kind: ServiceType, record: Mapping[str, Any]) -> Found:
@@ -241,6 +248,7 @@ def _container(raw: Mapping[str, Any], known: Mapping[str, str]) -> Container:
     attached = (raw.get("NetworkSettings") or {}).get("Networks") or {}
     severed = frozenset(name for name, each in attached.items() if known and _is_severed(name, each, known))
     return Container(
+        id=raw["Id"],
         name=raw["Name"].lstrip("/"),
         status=now["Status"],
         image=raw["Config"]["Image"],
@@ -275,18 +283,6 @@ def _mount(raw: Mapping[str, Any]) -> str:
 
 def _environment(config: Mapping[str, Any]) -> dict[str, str]:
     return dict(entry.split("=", 1) for entry in config.get("Env") or () if "=" in entry)
-
-
-def _adoptable(kind: ServiceType, container: Container) -> dict[str, str]:
-    """What is kept of a container that is taken over: its data, and whatever isn't ours to provide."""
-    provided = {catalog.SECRETS, "/etc/nginx"} | (set() if kind.released else {kind.config})
-    return {target: mount for target, mount in container.mounts.items() if target not in provided and _is_folder(mount)}
-
-
-def _is_folder(mount: str) -> bool:
-    """A volume, or a folder: a single file would still show its old content after it was replaced."""
-    source = mount.rsplit(":", 1)[0]
-    return "/" not in source or os.path.isdir(source)
 
 
 def _nanoseconds(moment: str) -> int:

@@ -38,6 +38,7 @@ class Container:
     status: str
     image: str
     image_id: str
+    id: str = ""
     started_at: str = ""
     networks: frozenset[str] = frozenset()
     # Networks that were removed while it was on them; it can't be started before it is off them. Those of which another

@@ -318,6 +318,7 @@ def _foreign(made: Universe, case: Case) -> None:
         NAME,
         f"{case.type}:old",
         "sha256:old",
+        "foreign",
         status="running",
         started=5,
         networks=frozenset({"extra"}),

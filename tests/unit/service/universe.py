@@ -39,6 +39,7 @@ class Box:
     name: str
     image: str
     image_id: str
+    id: str = ""
     status: str = "created"
     started: int = 0
     networks: frozenset[str] = frozenset()

@@ -17,13 +17,13 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import F
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action, Plan
 from ansible_collections.flatrun.infra.plugins.module_utils.core.runner import Journal, Room
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
-from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, settings, spec, state
+from ansible_collections.flatrun.infra.plugins.module_utils.service import adoption, catalog, settings, spec, state
 from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
 from ansible_collections.flatrun.infra.plugins.module_utils.service.plan import anchor, plan
 from ansible_collections.flatrun.infra.plugins.module_utils.service.room import report
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Infra, Network, Service
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER, Container, Found, World
-from ansible_collections.flatrun.infra.plugins.module_utils.service.steps import meant
+from ansible_collections.flatrun.infra.plugins.module_utils.service.steps import meant, present_container
 from ansible_collections.flatrun.infra.tests.unit.service.universe import Box, Universe, origin
 
 GENERATED = "geN'erated\\ \"%C3 text"
@@ -103,8 +103,8 @@ class Eye:
             return Found(container=_container(boxes.get(service.container)))
         box, former = boxes.get(service.container), _container(boxes.get(service.container + FORMER))
         renamed = self._renamed()
-        adopting = bool(self.universe.records.get(service.container, {}).get("adopting"))
-        former = former if former and (former.ours or adopting) else None
+        record = self.universe.records.get(service.container, {})
+        former = former if former and (former.ours or adoption.is_under_way(record, former)) else None
         found = Found(container=_container(box or boxes.get(renamed)), former=former, renamed=renamed)
         if service.whole:
             found = self._at_home(replace(found, image=self._image(), taken=self._taken(found)))
@@ -130,16 +130,15 @@ class Eye:
         kind, container, universe = self.kind, found.container, self.universe
         assert kind is not None
         record = universe.records.get(self.service.container, {})
-        adopted = dict(
-            record.get("mounts") or (_adoptable(kind, container) if container and not container.ours else {})
-        )
+        foreign = container if container and not container.ours else None
+        adopted = adoption.mounts(kind, foreign) if foreign else dict(record.get("mounts") or {})
         mounts = settings.mounts(self.service, kind, self.layout, adopted)
         wanted = (*settings.shared_folders(kind, self.spec.root_dir), *settings.folders(kind, self.layout))
         found = replace(
             self._configured(found),
             folders=frozenset(path for path in wanted if path in universe.folders),
             data=self._data(origin(mounts[kind.data])) if kind.data else None,
-            adopting=bool(record.get("adopting")),
+            adopting=adoption.is_under_way(record, foreign or found.former),
             adopted_mounts=adopted,
         )
         return self._with_secrets(found, kind)
@@ -221,6 +220,7 @@ def _container(box: Box | None) -> Container | None:
         return None
     return Container(
         name=box.name,
+        id=box.id,
         status=box.status,
         image=box.image,
         image_id=box.image_id,
@@ -235,11 +235,6 @@ def _container(box: Box | None) -> Container | None:
         restart=box.restart,
         mounts=box.mounts,
     )
-
-
-def _adoptable(kind: Any, container: Container) -> dict[str, str]:
-    provided = {catalog.SECRETS, "/etc/nginx"} | (set() if kind.released else {kind.config})
-    return {target: mount for target, mount in container.mounts.items() if target not in provided}
 
 
 class Hand:
@@ -332,6 +327,8 @@ class Hand:
                 self.start(action)
         except FlatrunError as error:
             self._bring_back(was_running)
+            if action.verb == "adopt":
+                self.universe.remember(self.name, adopting=None, mounts=None)
             raise Refused(f"its successor failed: {error.sentence()}", f"container {self.name}") from None
         self.universe.remove(self.name + FORMER)
 
@@ -342,7 +339,9 @@ class Hand:
             if found.login not in known:
                 raise Refused(f"{self.name} can't be entered", f"secrets.{self._kind.secret}")
             self._keep(self._kind.secret, known[found.login])
-        self.universe.remember(self.name, mounts=dict(action.detail.found.adopted_mounts), adopting=True)
+        former = present_container(self.found)
+        assert former is not None
+        self.universe.remember(self.name, mounts=dict(action.detail.found.adopted_mounts), adopting=former.id)
         self.replace(action)
         self.universe.remember(self.name, adopting=None)
 
