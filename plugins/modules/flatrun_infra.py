@@ -121,8 +121,8 @@ options:
             V(postgres_password) for PostgreSQL and V(password) for Redis. Where none is given, a strong one is
             generated on
             the host, kept there in C(<root_dir>/<container>/secrets) with mode 0600, and used again.
-          - One that differs from the present is changed in the server. That of MySQL has at most 213 bytes, since no
-            more can be sent at a login without TLS.
+          - One that differs from the present is changed in the server, and set in a Redis that lets everybody in. That
+            of MySQL has at most 213 bytes, since no more can be sent at a login without TLS.
           - Each must be a string. YAML makes numbers and booleans of some that aren't in quotes, and those are
             refused.
         type: dict
@@ -155,7 +155,11 @@ options:
         default: []
         version_added: 0.1.0
       command:
-        description: Command of the container in place of the image's, as a list of words.
+        description:
+          - Command of the container in place of the image's, as a list of words.
+          - That of Redis begins with C(redis-server /usr/local/etc/redis/main), and that of PostgreSQL with
+            C(postgres -c config_file=/etc/postgresql/main -c port=5432), or whichever port it has. Without that they
+            would read neither their configuration nor whom they let in, so it is refused.
         type: list
         elements: str
         default: []

@@ -173,6 +173,10 @@ CATALOG: Mapping[str, ServiceType] = {
 DATABASES = ("mysql", "mariadb", "postgresql")
 
 
+def with_port(text: str, port: int) -> str:
+    return text.replace("{port}", str(port))
+
+
 def series_of(kind: ServiceType, version: str) -> str:
     """The part of a version that names the data's format: ``9.7`` of ``9.7.0-1.el9``, ``17`` of ``17.2-1.pgdg``."""
     bare = version.split(":", 1)[-1].split("-", 1)[0].split("+", 1)[0]

@@ -178,11 +178,15 @@ class Observer:
         return self._origin(mounts[target or self.kind.data]), inside
 
     def candidates(self, found: Found) -> list[readiness.Candidate]:
-        """The passwords that may be the right one, the wanted one first, each once."""
+        """The passwords that may be the right one, the wanted one first, each once.
+
+        Before them none at all: a Redis that lets everybody in takes any password, too.
+        """
         kind = self.kind
         if not kind or not kind.secret:
             return []
         known = [
+            (state.OPEN, Secret("") if kind.name == "redis" else None),
             (state.WANTED, self.service.secret(kind.secret) or self.home.secret(kind.secret)),
             (state.KEPT, self.home.secret(kind.secret)),
             (state.NEXT, self.home.secret(kind.secret + NEXT)),
@@ -200,9 +204,7 @@ class Observer:
             return None
         raw = self.engine.find("inspect_container", found.container.name) or {"Config": {}}
         environment = _environment(raw["Config"])
-        # A Redis that nobody gave a password takes everybody.
-        usual = Secret("") if self.kind and self.kind.name == "redis" else None
-        return next((Secret(environment[name]) for name in _FOREIGN_PASSWORDS if environment.get(name)), usual)
+        return next((Secret(environment[name]) for name in _FOREIGN_PASSWORDS if environment.get(name)), None)
 
     def administrator(self, container: Container | None) -> str:
         """The account that owns the server; PostgreSQL's is chosen at the first start."""

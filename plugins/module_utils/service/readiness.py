@@ -14,7 +14,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import 
 from ansible_collections.flatrun.infra.plugins.module_utils.database import administrator
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType
 from ansible_collections.flatrun.infra.plugins.module_utils.service.served import served_release
-from ansible_collections.flatrun.infra.plugins.module_utils.service.state import DENIED
+from ansible_collections.flatrun.infra.plugins.module_utils.service.state import DENIED, OPEN
 
 Candidate = tuple[str, Secret]
 
@@ -55,7 +55,7 @@ def _login(kind: ServiceType, address: str, port: int, user: str, candidates: Se
             administrator.attempt(kind.name, administrator.Account(address, port, user, secret))
             return Answer(True, name)
         except administrator.Denied as error:
-            denied, words = True, str(error)
+            denied, words = True, words if name == OPEN else str(error)
         except Unreachable as error:
             return Answer(False, words=str(error))
     return Answer(False, DENIED if denied else "", words)

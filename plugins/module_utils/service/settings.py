@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog
-from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType
+from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType, with_port
 from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import Service
 
@@ -32,7 +32,7 @@ def folders(kind: ServiceType, layout: Layout) -> tuple[str, ...]:
 
 def config_files(service: Service, kind: ServiceType) -> dict[str, str]:
     """The files of the configuration: the catalog's, and over them those of the item."""
-    base = {name: content.replace("{port}", str(service.port)) for name, content in kind.files.items()}
+    base = {name: with_port(content, service.port) for name, content in kind.files.items()}
     return {**base, **dict(service.config_files)}
 
 
@@ -88,7 +88,7 @@ def settings(service: Service, kind: ServiceType, layout: Layout, kept: Mapping[
         # Its name tells the content apart, and says nothing to people: the diff has the texts instead.
         CONFIGURATION: config_folder(config_files(service, kind), layout) if own_folder else "",
         "entrypoint": list(kind.entrypoint),
-        "command": [_with_port(word, service) for word in service.command or kind.command],
+        "command": [with_port(word, service.port) for word in service.command or kind.command],
         "env": environment,
         "port": service.port,
         "mounts": mounts(service, kind, layout, kept),
@@ -104,7 +104,7 @@ def settings(service: Service, kind: ServiceType, layout: Layout, kept: Mapping[
 def _healthcheck(service: Service, kind: ServiceType) -> dict[str, Any]:
     second = 10**9
     usual = {
-        "Test": [_with_port(word, service) for word in kind.healthcheck],
+        "Test": [with_port(word, service.port) for word in kind.healthcheck],
         # Each check is a process in the container, some 60 ms of a processor: often enough, and not for nothing.
         "Interval": 10 * second,
         "Timeout": 5 * second,
@@ -112,7 +112,3 @@ def _healthcheck(service: Service, kind: ServiceType) -> dict[str, Any]:
         "StartPeriod": 120 * second,
     }
     return {**usual, **dict(service.healthcheck)}
-
-
-def _with_port(text: str, service: Service) -> str:
-    return text.replace("{port}", str(service.port))

@@ -14,7 +14,12 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, InvalidParameter
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret, parse_secret
 from ansible_collections.flatrun.infra.plugins.module_utils.service import values
-from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, SECRETS, ServiceType
+from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import (
+    CATALOG,
+    SECRETS,
+    ServiceType,
+    with_port,
+)
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import FORMER
 
 MANAGED, HOST, FOREIGN = "managed", "host", "foreign"
@@ -210,6 +215,7 @@ def _usual_container(name: str, kind: ServiceType | None) -> str:
 
 
 def _specified(plain: Service, kind: ServiceType, entry: Mapping[str, Any]) -> Service:
+    port = names.port(entry["port"], "port") if "port" in entry else kind.port
     return Service(
         **{
             **vars(plain),
@@ -220,11 +226,11 @@ def _specified(plain: Service, kind: ServiceType, entry: Mapping[str, Any]) -> S
             "secrets": tuple(_secret(key, value, kind) for key, value in sorted(entry.get("secrets", {}).items())),
             "config_files": tuple(sorted(values.config(entry.get("config_files", {})))),
             "volumes": _volumes(entry.get("volumes", ()), kind),
-            "command": values.command(entry.get("command", ())),
+            "command": values.command(entry.get("command", ()), [with_port(word, port) for word in kind.command]),
             "memory": values.memory(entry.get("memory", 0)),
             "cpus": values.cpus(entry.get("cpus", 0)),
             "healthcheck": values.healthcheck(entry.get("healthcheck", {})),
-            "port": names.port(entry["port"], "port") if "port" in entry else kind.port,
+            "port": port,
         }
     )
 

@@ -12,8 +12,9 @@ from typing import Any
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType
 
-# How an administrator's login ended, by the password that was tried.
+# How an administrator's login ended, by the password that was tried. An open server lets everybody in without any.
 WANTED, KEPT, NEXT, BOOTSTRAP, ADOPTED, DENIED = "wanted", "kept", "next", "bootstrap", "adopted", "denied"
+OPEN = "open"
 
 FORMER = ".former"
 

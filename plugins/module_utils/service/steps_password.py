@@ -12,7 +12,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import 
 from ansible_collections.flatrun.infra.plugins.module_utils.service import guards
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, ServiceType
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import RUNNING_STATES, Service
-from ansible_collections.flatrun.infra.plugins.module_utils.service.state import DENIED, WANTED, Container, Found
+from ansible_collections.flatrun.infra.plugins.module_utils.service.state import DENIED, OPEN, WANTED, Container, Found
 
 
 def password(service: Service, kind: ServiceType, found: Found) -> Iterator[Action]:
@@ -26,7 +26,10 @@ def password(service: Service, kind: ServiceType, found: Found) -> Iterator[Acti
         yield Action("set_password", what, "the server is new", service.name, after=SECRET)
     elif found.login not in ("", WANTED) or found.next or not found.kept_is_wanted:
         guards.entrance(service, kind, found)
-        yield Action("rotate", what, "another one is asked for", service.name, f"{SECRET} former", f"{SECRET} new")
+        is_open = found.login == OPEN
+        reason = "it lets everybody in without one" if is_open else "another one is asked for"
+        before = "none" if is_open else f"{SECRET} former"
+        yield Action("rotate", what, reason, service.name, before, f"{SECRET} new")
     elif not found.kept_is_private:
         yield Action("protect", what, "others can read its file", service.name, "open", "0600")
 

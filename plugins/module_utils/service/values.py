@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -135,9 +136,17 @@ def volume(value: Any, where: str) -> str:
     return ":".join([source, names.absolute_path(parts[1], where), (parts[2:] or ["rw"])[0]])
 
 
-def command(value: Any) -> tuple[str, ...]:
+def command(value: Any, needed: Sequence[str]) -> tuple[str, ...]:
+    """``needed`` are the words by which the server reads its configuration, and so knows whom it lets in."""
     words = shlex.split(value) if isinstance(value, str) else list(value)
-    return tuple(names.text(word, f"command[{index}]") for index, word in enumerate(words))
+    words = [names.text(word, f"command[{index}]") for index, word in enumerate(words)]
+    if words and words[: len(needed)] != [*needed]:
+        raise InvalidParameter(
+            "leaves out what has the server read its configuration, and with it who is let in",
+            "command",
+            f"Give settings as config_files, or begin with {json.dumps([*needed])}.",
+        )
+    return tuple(words)
 
 
 def memory(value: Any) -> int:

@@ -30,6 +30,7 @@ SOCKET = "/var/run/docker.sock"
 EVERYTHING = bool(os.environ.get("FLATRUN_TEST_ALL"))
 PASSWORD = "Ca'nary\"\\ä%_ 1"
 
+_CONFIG = {"redis": "/usr/local/etc/redis", "postgresql": "/etc/postgresql"}
 _NETWORK = {"nginx": "proxy", "certbot": "proxy"}
 _SECRET = {"mysql": "root_password", "mariadb": "root_password", "postgresql": "postgres_password", "redis": "password"}
 
@@ -132,6 +133,11 @@ class Lab:
         if kind == "nginx":
             usual["published_ports"] = [f"{self.ports.setdefault(kind, free_port())}:80"]
         return {**usual, **more}
+
+    def hindered(self, kind: str, script: str) -> dict[str, Any]:
+        """Of an item: a script before its server, in the shell that starts it in our images."""
+        path = f"{_CONFIG.get(kind, '/etc/mysql/conf.d')}/first.sh"
+        return {"env": {"BASH_ENV": path}, "config_files": {"first.sh": script}}
 
     def start(
         self, *services: Mapping[str, Any], check: bool = False, under: Sequence[str] = (), **options: Any

@@ -245,9 +245,8 @@ def own_engine(lab: Lab) -> Iterator[OwnEngine]:
 
 def test_an_engine_started_anew_while_a_run_waits(lab: Lab, own_engine: OwnEngine) -> None:
     # Ready only when it is told to be, so that the run is sure to be waiting.
-    waits = "trap 'exit 0' TERM; until [ -e /data/go ]; do sleep 0.2; done; exec redis-server /usr/local/etc/redis/main"
-    slow = ["sh", "-c", waits]
-    item = lab.item("redis", container=lab.name("own"), command=slow)
+    waits = "trap 'exit 0' TERM; until [ -e /data/go ]; do sleep 0.2; done"
+    item = lab.item("redis", container=lab.name("own"), **lab.hindered("redis", waits))
     process = lab.start(item, under=own_engine.inside, docker_host=own_engine.where, timeout=20)
     until(lambda: own_engine.run("ps", "--quiet", check=False))
     own_engine.end()

@@ -320,8 +320,8 @@ def test_two_runs_at_once_on_different_objects(lab: Lab) -> None:
 def test_who_holds_the_lock_is_named(lab: Lab) -> None:
     """The loser waits no longer than it was told to."""
     # Ready only when it is told to be, so that the lock is sure to be held.
-    waits = "until [ -e /data/go ]; do sleep 0.2; done; exec redis-server /usr/local/etc/redis/main"
-    first = lab.start(lab.item("redis", container=lab.name("slow"), command=["sh", "-c", waits]))
+    waits = lab.hindered("redis", "until [ -e /data/go ]; do sleep 0.2; done")
+    first = lab.start(lab.item("redis", container=lab.name("slow"), **waits))
     while not docker("ps", "--quiet", "--filter", f"name=^{lab.name('slow')}$"):
         assert not first.ended(0)
     second = lab.run(lab.item("redis", memory="72m"), wait_timeout=2)

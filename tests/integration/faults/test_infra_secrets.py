@@ -58,7 +58,7 @@ def runs(lab: Lab, items: list[dict[str, Any]], tmp_path_factory: pytest.TempPat
         "tasks": [{"flatrun.infra.flatrun_infra": module}],
     }
     (folder / "play.yml").write_text(json.dumps([play]))
-    broken = [{**item, "command": ["sh", "-c", "exit 7"]} for item in items]
+    broken = [{**item, **lab.hindered(item["type"], "exit 7")} for item in items]
     refused = [{**item, "networks": ["not-there"]} for item in items]
     said = {}
     begun = time.time()

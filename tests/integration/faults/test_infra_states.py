@@ -151,14 +151,26 @@ def test_out_of_memory(lab: Lab) -> None:
 def test_a_successor_that_never_answers(lab: Lab) -> None:
     """The former container has its name and its address again, and the last lines of the other are told."""
     before = inspect(lab.name("redis"))
-    command = ["sh", "-c", "for n in $(seq 30); do echo line-$n; done; exec sleep 900"]
-    ended = lab.run(lab.item("redis", command=command), wait_timeout=10)
+    sleeps = lab.hindered("redis", "for n in $(seq 30); do echo line-$n; done; exec sleep 900")
+    ended = lab.run(lab.item("redis", **sleeps), wait_timeout=10)
     ended.refused("does not answer within 10 s", "the former container serves again", "line-11", "line-30")
     assert "line-10 " not in ended.message, "more than the last 20 lines"
     after = inspect(lab.name("redis"))
     assert (after["Id"], after["Name"], after["State"]["Status"]) == (before["Id"], before["Name"], "running")
     assert lab.sings("redis")
     assert not lab.run(lab.item("redis")).good().changed
+
+
+def test_a_redis_that_lets_everybody_in(lab: Lab) -> None:
+    """By its users, whatever they were: any password is taken then, which proves nothing."""
+    for statement in ("ACL SETUSER default nopass", "ACL SAVE"):
+        assert lab.ask("redis", PASSWORD, statement) == "OK"
+    assert lab.login("redis", "")
+    ended = lab.settle(lab.item("redis"))
+    assert [action["reason"] for action in ended.actions] == ["it lets everybody in without one"]
+    assert not lab.login("redis", "")
+    assert not lab.login("redis", "wrong")
+    assert lab.sings("redis")
 
 
 def test_a_configuration_that_nginx_does_not_take(lab: Lab) -> None:

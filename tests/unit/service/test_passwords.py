@@ -17,7 +17,8 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service import spec
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG
 from ansible_collections.flatrun.infra.plugins.module_utils.service.observe import Observer
 from ansible_collections.flatrun.infra.plugins.module_utils.service.passwords import Keeper
-from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Found
+from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Container, Found
+from ansible_collections.flatrun.infra.plugins.module_utils.service.steps_password import password
 from ansible_collections.flatrun.infra.tests.unit.service.cases import asked
 
 OLD, NEW = Secret("old"), Secret("new")
@@ -77,6 +78,35 @@ def test_the_file_of_the_one_that_works_is_kept_where_another_is_not_taken(
     with pytest.raises(FlatrunError, match="is not taken"):
         ours.set(Found(login="kept"))
     assert held(ours) == {"root_password": "old", "root_password.next": "new"}
+
+
+@pytest.mark.parametrize(
+    ("taken", "login", "verbs"),
+    [
+        ({"", "new", "old"}, "open", ["rotate"]),
+        ({"new"}, "wanted", []),
+        ({"old"}, "kept", ["rotate"]),
+    ],
+)
+def test_a_redis_that_lets_everybody_in_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: set[str], login: str, verbs: list[str]
+) -> None:
+    """It takes any password as well, so the wanted one proves nothing alone."""
+
+    def attempt(_kind: str, account: Account) -> None:
+        if account.password.reveal() not in taken:
+            raise Denied("WRONGPASS")
+
+    monkeypatch.setattr(administrator, "attempt", attempt)
+    infra = spec.parse(asked({"type": "redis", "secrets": {"password": "new"}}, root_dir=str(tmp_path)))
+    service, engine = infra.services[0], SimpleNamespace(address=lambda _name: "192.0.2.1")
+    observer = Observer(infra, service, engine)  # type: ignore[arg-type]
+    Path(observer.layout.secrets).mkdir(parents=True)
+    (Path(observer.layout.secrets) / "password").write_text("old" if login == "kept" else "new")
+    container = Container("flatrun-redis", "running", "redis:8", "id", settings={"port": 6379})
+    found = observer.ask(Found(container=container, kept=True, kept_is_wanted=login != "kept"))
+    assert (found.login, found.answers) == (login, True)
+    assert [action.verb for action in password(service, CATALOG["redis"], found)] == verbs
 
 
 class Server:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import SECRET, Secret
-from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG
+from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, with_port
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import (
     FOREIGN,
     HOST,
@@ -287,6 +288,9 @@ def test_images(image: str, reference: str) -> None:
         ({"type": "mysql", "volumes": ["/a:/b:ro:z"]}, "volumes[0]"),
         ({"type": "mysql", "command": ["a", ""]}, "command[1]"),
         ({"type": "mysql", "command": ["a", 1]}, "command[1]"),
+        ({"type": "redis", "command": ["redis-server", "--protected-mode", "no"]}, "command"),
+        ({"type": "redis", "command": ["sh", "-c", "exec redis-server /usr/local/etc/redis/main"]}, "command"),
+        ({"type": "postgresql", "command": ["postgres", "-c", "max_connections=50"]}, "command"),
         ({"type": "mysql", "memory": "lots"}, "memory"),
         ({"type": "mysql", "memory": "-1m"}, "memory"),
         ({"type": "mysql", "memory": "5m"}, "memory"),
@@ -338,6 +342,16 @@ def test_refusals(item: dict[str, Any], where: str) -> None:
 )
 def test_refusals_of_the_whole(more: dict[str, Any], where: str) -> None:
     assert refusal(**more).startswith(f"{where}: ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"), [("redis", {}), ("postgresql", {}), ("postgresql", {"port": 5433}), ("mysql", {}), ("nginx", {})]
+)
+def test_a_command_goes_on_where_its_configuration_is_read(kind: str, more: dict[str, Any]) -> None:
+    needed = [with_port(word, one(type=kind, **more).port) for word in CATALOG[kind].command]
+    assert one(type=kind, command=[*needed, "--more"], **more).command == (*needed, "--more")
+    if needed:
+        assert f"or begin with {json.dumps(needed)}." in refusal({"type": kind, "command": ["sh"], **more})
 
 
 @pytest.mark.parametrize(
