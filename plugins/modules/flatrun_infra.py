@@ -209,8 +209,8 @@ options:
     version_added: 0.1.0
   wait:
     description:
-      - Whether to wait until each service answers. A server that has its password still to be set is waited for all
-        the same.
+      - Whether to wait until each service answers. A server that has its password still to be set, or that takes the
+        place of another, is waited for all the same.
     type: bool
     default: true
     version_added: 0.1.0

@@ -139,7 +139,8 @@ class Hand:
             self._make(order, self._networks())
             if was_running or self.service.state in RUNNING_STATES:
                 containers.start(self.engine, self.container)
-                self._await()
+                # Whatever the task waits for: only one that answers takes the place of one that served.
+                self._await(must=True)
         except FlatrunError as error:
             containers.bring_back(self.engine, self.container, self.spec.root_dir, was_running)
             if action.verb == "adopt":

@@ -161,6 +161,16 @@ def test_a_successor_that_never_answers(lab: Lab) -> None:
     assert not lab.run(lab.item("redis")).good().changed
 
 
+def test_a_successor_that_the_task_does_not_wait_for(lab: Lab) -> None:
+    """It has to answer all the same, or what served before would be given up for nothing."""
+    before = inspect(lab.name("redis"))["Id"]
+    ended = lab.run(lab.item("redis", config_files={"bad.conf": "no-such-directive yes\n"}), wait=False)
+    ended.refused("no-such-directive", "the former container serves again")
+    assert inspect(lab.name("redis"))["Id"] == before
+    assert not lab.run(lab.item("redis"), wait=False).good().changed
+    assert lab.sings("redis")
+
+
 def test_a_redis_that_lets_everybody_in(lab: Lab) -> None:
     """By its users, whatever they were: any password is taken then, which proves nothing."""
     for statement in ("ACL SETUSER default nopass", "ACL SAVE"):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
+from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action
 from ansible_collections.flatrun.infra.plugins.module_utils.service import apply, guards, room
 from ansible_collections.flatrun.infra.plugins.module_utils.service.apply import Hand
 from ansible_collections.flatrun.infra.plugins.module_utils.service.room import Host
@@ -22,7 +24,7 @@ class Engine:
 
     memory, cpus = 2**30, 4
 
-    def ask(self, _method: str, **_options: Any) -> list[Any]:
+    def ask(self, _method: str, *_words: Any, **_options: Any) -> list[Any]:
         return []
 
 
@@ -89,6 +91,22 @@ def test_an_nginx_of_somebody_elses_is_not_waited_for(clock: Clock, monkeypatch:
     Host(spec, Engine()).observe()
     assert Hand(spec, spec.services[0], foreign, Engine())._outcome(was_running=True) == "runs again"
     assert clock.now == 1000
+
+
+def test_whoever_takes_a_place_is_waited_for(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in a task that waits for nobody: what served before is given up for it."""
+    done: list[str] = []
+    for step in ("set_aside", "start", "bring_back"):
+        monkeypatch.setattr(apply.containers, step, lambda *_words, step=step: done.append(step))
+    monkeypatch.setattr(Hand, "_make", lambda *_words: done.append("make"))
+    monkeypatch.setattr(Hand, "_keeper", SimpleNamespace(write_out=lambda *_words: None))
+    served = Found(container=Container("web", "running", "image", "id", settings={"image": "old"}))
+    spec = parse(asked({"type": "nginx", "container": "web"}, wait=False, wait_timeout=7))
+    order = SimpleNamespace(found=served, files={}, layout=None)
+    with pytest.raises(Refused, match="its successor failed"):
+        Hand(spec, spec.services[0], served, Engine()).do(Action("replace", "container web", "", detail=order))
+    assert done == ["set_aside", "make", "start", "bring_back"]
+    assert clock.now >= 1007
 
 
 @pytest.mark.parametrize(("status", "restarts"), [("restarting", 1), ("exited", 0), ("running", 3)])

@@ -324,7 +324,7 @@ class Hand:
         try:
             self._make(action, tuple(dict.fromkeys(networks)))
             if was_running or self.service.state in spec.RUNNING_STATES:
-                self.start(action)
+                self.start(action, must=True)
         except FlatrunError as error:
             self._bring_back(was_running)
             if action.verb == "adopt":
@@ -380,11 +380,11 @@ class Hand:
         box, gone = self.universe.boxes[self.name], {action.detail[0]}
         self.universe.change(self.name, networks=box.networks - gone, severed=box.severed - gone)
 
-    def start(self, action: Action) -> None:
+    def start(self, action: Action, must: bool = False) -> None:
         if self.found.container and self.found.container.status == "created" and self.service.whole:
             self._hand_over_secrets()
         self.universe.start(self.name)
-        self._await()
+        self._await(must)
 
     def unpause(self, action: Action) -> None:
         self.universe.change(self.name, status="running")
@@ -402,7 +402,7 @@ class Hand:
         self.universe.remove(action.detail.name)
 
     def set_password(self, action: Action) -> None:
-        kind, wanted, found = self._kind, self._wanted(), self._await()
+        kind, wanted, found = self._kind, self._wanted(), self._await(must=True)
         known = self.eye.candidates(found)
         if found.login not in known:
             raise Refused(f"{self.name} takes none of the passwords that are known", f"secrets.{kind.secret}")
@@ -420,10 +420,10 @@ class Hand:
     def protect(self, action: Action) -> None:
         self._keep(self._kind.secret, self._wanted())
 
-    def _await(self) -> Found:
+    def _await(self, must: bool = False) -> Found:
         found = self.eye.ask(replace(self.found, container=_container(self.universe.boxes[self.name])))
         self.universe.fresh = ""
-        if self.spec.wait and not found.answers and not found.login:
+        if (self.spec.wait or must) and not found.answers and not found.login:
             raise Refused(f"it does not answer ({found.words})", f"container {self.name}")
         return found
 
