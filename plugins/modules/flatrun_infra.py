@@ -178,6 +178,7 @@ options:
           - Parts of the health check that are to differ from the type's own. Known are C(test), C(interval),
             C(timeout),
             C(retries) and C(start_period), durations as V(10s).
+          - C(test) is a line for the shell, or a list that begins with C(CMD) or C(CMD-SHELL), or is C([NONE]).
         type: dict
         default: {}
         version_added: 0.1.0

@@ -169,6 +169,22 @@ def cpus(value: Any) -> float:
     return round(number, 9)
 
 
+def _health_test(value: Any, where: str) -> list[str]:
+    """What begins with another word is no error to the engine: it checks nothing then."""
+    if not isinstance(value, (str, list)):
+        raise InvalidParameter(f"{value!r} is neither a command nor a list of words", where)
+    words = ["CMD-SHELL", value] if isinstance(value, str) else value
+    words = [names.text(word, where) for word in words]
+    first, rest = "".join(words[:1]), len(words) - 1
+    if not {"NONE": rest == 0, "CMD": rest > 0, "CMD-SHELL": rest == 1}.get(first):
+        raise InvalidParameter(
+            "is no health check that the engine knows",
+            where,
+            "Begin with CMD and the words of a command, with CMD-SHELL and a line for the shell, or say NONE alone.",
+        )
+    return words
+
+
 def healthcheck(values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     """The keys of the engine's own health check, durations in nanoseconds."""
     known = {
@@ -184,10 +200,7 @@ def healthcheck(values: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
         if key not in known:
             raise InvalidParameter("is not known", where, f"Take of: {', '.join(known)}.")
         if key == "test":
-            if not isinstance(value, (str, list)):
-                raise InvalidParameter(f"{value!r} is neither a command nor a list of words", where)
-            words = ["CMD-SHELL", value] if isinstance(value, str) else value
-            parsed[known[key]] = [names.text(word, where) for word in words]
+            parsed[known[key]] = _health_test(value, where)
         elif key == "retries":
             if not re.fullmatch("[1-9][0-9]{0,3}", str(value)):
                 raise InvalidParameter(f"{value!r} is not a number of retries", where, "Give a number from 1 to 9999.")

@@ -205,6 +205,19 @@ def test_a_whole_specification() -> None:
     assert "0123" not in repr(service)
 
 
+@pytest.mark.parametrize(
+    ("test", "words"),
+    [
+        ("redis-cli ping", ["CMD-SHELL", "redis-cli ping"]),
+        (["CMD-SHELL", "redis-cli ping"], ["CMD-SHELL", "redis-cli ping"]),
+        (["CMD", "redis-cli", "ping"], ["CMD", "redis-cli", "ping"]),
+        (["NONE"], ["NONE"]),
+    ],
+)
+def test_health_checks_that_the_engine_knows(test: Any, words: list[str]) -> None:
+    assert dict(one(type="redis", healthcheck={"test": test}).healthcheck) == {"Test": words}
+
+
 @given(
     st.floats(min_value=0.01, max_value=4096) | st.integers(10, 4_096_000).map(lambda thousandths: thousandths / 1000)
 )
@@ -304,6 +317,12 @@ def test_images(image: str, reference: str) -> None:
         ({"type": "mysql", "healthcheck": {"retries": True}}, "healthcheck.retries"),
         ({"type": "mysql", "healthcheck": {"test": 5}}, "healthcheck.test"),
         ({"type": "mysql", "healthcheck": {"test": ["CMD", 5]}}, "healthcheck.test"),
+        ({"type": "redis", "healthcheck": {"test": ["redis-cli", "ping"]}}, "healthcheck.test"),
+        ({"type": "redis", "healthcheck": {"test": ["cmd", "redis-cli", "ping"]}}, "healthcheck.test"),
+        ({"type": "redis", "healthcheck": {"test": ["CMD"]}}, "healthcheck.test"),
+        ({"type": "redis", "healthcheck": {"test": ["CMD-SHELL", "redis-cli", "ping"]}}, "healthcheck.test"),
+        ({"type": "redis", "healthcheck": {"test": ["NONE", "ping"]}}, "healthcheck.test"),
+        ({"type": "redis", "healthcheck": {"test": []}}, "healthcheck.test"),
         ({"type": "mysql", "port": 0}, "port"),
         ({"type": "mysql", "port": 70000}, "port"),
         ({"type": "mysql", "port": "abc"}, "port"),
