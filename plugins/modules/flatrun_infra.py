@@ -52,7 +52,7 @@ options:
     description:
       - The services. An item of which only O(services[].name), O(services[].container) and O(services[].state) are
         given is told to start, stop, restart or go, and keeps all the rest as it is. Without O(services[].container) it
-        is the container that was made for the service of that name.
+        is the container of the service of that name.
       - Any other item, also one with O(services[].type), is the whole specification, and what it leaves out has its
         default.
       - An option that has no effect on the service is refused. Of an external one only its name, type, mode,
@@ -63,7 +63,11 @@ options:
     version_added: 0.1.0
     suboptions:
       name:
-        description: Name of the service in the task and its result. The default is the container, else the type.
+        description:
+          - Name of the service in the task and its result, by which it is found later. The default is the container,
+            else the type.
+          - A container that was made for a service of another name is taken over by the one in a whole specification.
+            It is neither made anew nor stopped for that.
         type: str
         version_added: 0.1.0
       type:

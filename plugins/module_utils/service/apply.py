@@ -14,6 +14,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import F
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files
 from ansible_collections.flatrun.infra.plugins.module_utils.service import containers, guards
+from ansible_collections.flatrun.infra.plugins.module_utils.service.calling import call
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, ServiceType, image_series
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.home import Home
@@ -43,6 +44,7 @@ class Hand:
     def do(self, action: Action) -> None:
         handlers: Mapping[str, Callable[[Action], None]] = {
             "adopt": self._adopt,
+            "call": self._call,
             "connect": self._connect,
             "create": self._create,
             "disconnect": self._disconnect,
@@ -182,6 +184,9 @@ class Hand:
         containers.bring_back(self.engine, self.container, self.spec.root_dir, True)
         if self.found.former and self.found.former.ours:
             self.observer.settle(self.found, time.monotonic() + self.spec.wait_timeout)
+
+    def _call(self, action: Action) -> None:
+        call(self.home.layout, self.service.name)
 
     def _rename(self, action: Action) -> None:
         self.engine.ask("rename", self.found.renamed, self.container)

@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.flatrun.infra.plugins.module_utils.core import names
 from ansible_collections.flatrun.infra.plugins.module_utils.core.arguments import DOCKER, ROOT_DIR, Arguments
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import InvalidParameter
+from ansible_collections.flatrun.infra.plugins.module_utils.service.calling import service_of
 from ansible_collections.flatrun.infra.plugins.module_utils.service.choice import chosen, unknown
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.external import externals
@@ -76,7 +77,7 @@ def _told(entry: Mapping[str, Any]) -> dict[str, Any]:
     settings = json.loads(labels.get(f"{LABEL}settings", "{}"))
     return {
         **_seen(entry),
-        "name": labels.get(f"{LABEL}service", container),
+        "name": service_of(labels) or container,
         "type": labels.get(f"{LABEL}type", "unknown"),
         "managed": True,
         # As it was asked for: the engine tells an id once the tag has moved on.

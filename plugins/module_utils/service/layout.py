@@ -36,5 +36,9 @@ class Layout:
         return f"{self.home}/releases"
 
     @property
+    def name(self) -> str:
+        return f"{self.home}/service"
+
+    @property
     def record(self) -> str:
         return f"{self.home}/record.json"

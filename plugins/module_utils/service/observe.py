@@ -24,6 +24,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service import (
     steps,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.service import settings as wanted
+from ansible_collections.flatrun.infra.plugins.module_utils.service.calling import called
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, ServiceType
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.home import Home
@@ -65,7 +66,7 @@ class Observer:
         renamed = self._renamed(listing)
         if renamed and not container:
             container = self._container(renamed)
-        found = Found(container=container, former=former, renamed=renamed)
+        found = Found(container=container, former=former, renamed=renamed, called=called(self.layout))
         if not service.whole or not kind:
             return self._left_to_do(found)
         folders = (path for path in self._folders(kind) if os.path.isdir(path) and not os.path.islink(path))
@@ -263,6 +264,7 @@ def _container(raw: Mapping[str, Any], known: Mapping[str, str]) -> Container:
         root_dir=labels.get(f"{LABEL}root_dir", ""),
         pgdata=_environment(raw["Config"]).get("PGDATA", "").rstrip("/"),
         type=labels.get(f"{LABEL}type", ""),
+        service=labels.get(f"{LABEL}service", ""),
         memory=host.get("Memory") or 0,
         cpus=(host.get("NanoCpus") or 0) / 10**9,
         restart=(host.get("RestartPolicy") or {}).get("Name") or "no",

@@ -20,6 +20,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.host.lock import loc
 from ansible_collections.flatrun.infra.plugins.module_utils.service import plan as planning
 from ansible_collections.flatrun.infra.plugins.module_utils.service import steps
 from ansible_collections.flatrun.infra.plugins.module_utils.service.apply import Hand
+from ansible_collections.flatrun.infra.plugins.module_utils.service.calling import service_of
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.external import externals
 from ansible_collections.flatrun.infra.plugins.module_utils.service.observe import Observer
@@ -124,11 +125,11 @@ class Host:
 
 
 def _bearers(listing: Sequence[Mapping[str, Any]], root_dir: str) -> dict[str, tuple[str, ...]]:
-    """The containers of this root_dir by the service that they were made for, each by its own name."""
+    """The containers of this root_dir by the service that they are, each by its own name."""
     bearers: dict[str, set[str]] = {}
     for labels in (entry.get("Labels") or {} for entry in listing):
         if labels.get(f"{LABEL}root_dir") == root_dir and f"{LABEL}service" in labels:
-            bearers.setdefault(labels[f"{LABEL}service"], set()).add(labels[f"{LABEL}container"])
+            bearers.setdefault(service_of(labels), set()).add(labels[f"{LABEL}container"])
     return {name: tuple(sorted(containers)) for name, containers in bearers.items()}
 
 

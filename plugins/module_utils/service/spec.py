@@ -51,6 +51,8 @@ class Service:
     mode: str = MANAGED
     type: ServiceType | None = None
     whole: bool = True
+    # Its name was said, and not taken from its container or its type.
+    named: bool = False
     # Only its own name was said, so the container is sought by it.
     sought: bool = False
     adopt: bool = False
@@ -186,6 +188,7 @@ def _service(entry: Mapping[str, Any]) -> Service:
         mode=mode,
         type=kind,
         whole=whole,
+        named="name" in entry,
         sought=not whole and "container" not in entry,
         adopt=bool(entry.get("adopt")),
         host=names.text(entry["host"], "host") if "host" in entry else "",

@@ -51,6 +51,8 @@ class Container:
     # Where a PostgreSQL has its data in the container, as its environment tells.
     pgdata: str = ""
     type: str = ""
+    # The service that it was made for.
+    service: str = ""
     # As the engine has them now, for whoever ran "docker update".
     memory: int = 0
     cpus: float = 0.0
@@ -113,6 +115,8 @@ class Found:
     container: Container | None = None
     former: Container | None = None
     renamed: str = ""
+    # The service's name, where it has got another since its container was made.
+    called: str = ""
     image: Image | None = None
     folders: frozenset[str] = frozenset()
     # What is wrong with one of its folders.
@@ -148,7 +152,7 @@ class World:
     # Of the machine, the first in bytes; 0 where they aren't known.
     memory: int = 0
     cpus: int = 0
-    # Names of services to the containers that were made for them.
+    # Names of services to their containers.
     bearers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     # Why nothing is to be written into root_dir.
     distrusted: FlatrunError | None = None

@@ -73,6 +73,15 @@ def whole(spec: Infra, service: Service, kind: ServiceType, found: Found, target
         yield from _config(order, kind)
     yield from _container(order, container, target, spec.wait)
     yield from password(service, kind, found)
+    yield from _called(service, found, container, target)
+
+
+def _called(service: Service, found: Found, container: Container | None, target: str) -> Iterator[Action]:
+    """A container is not made anew for the name of its service, by which it is sought."""
+    now = found.called or (container.service if container else "")
+    if service.named and now and now != service.name:
+        before, after = {"service": now}, {"service": service.name}
+        yield Action("call", target, f"it is known as the service {now}", service.name, before, after)
 
 
 def meant(service: Service, found: Found) -> Service:

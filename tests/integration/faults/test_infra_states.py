@@ -106,6 +106,24 @@ def test_networks_made_anew_or_gone(lab: Lab) -> None:
     lab.drop("moved")
 
 
+def test_a_service_gets_another_name(lab: Lab) -> None:
+    """By which it is found from then on; its container is not made anew, nor stopped."""
+    item = lab.item("certbot", name="once", container=lab.name("named"))
+    lab.settle(item)
+    before = lab.containers()
+    told = lab.run({**item, "name": "now"}, check=True).good()
+    assert told.verbs == ["call"]
+    assert lab.settle({**item, "name": "now"}).actions == told.actions
+    # What says no name, or no more than what is to be done, leaves it.
+    for same in ({key: item[key] for key in item if key != "name"}, {"name": "x", "container": item["container"]}):
+        assert not lab.run(same).good().changed
+    assert lab.containers() == before
+    lab.run({"name": "once", "state": "stopped"}).refused("there is no container once")
+    assert lab.settle({"name": "now", "state": "absent"}).verbs == ["remove"]
+    assert lab.settle(item).verbs == ["create", "call"]
+    lab.drop("named")
+
+
 def test_a_container_without_networks_gets_one(lab: Lab) -> None:
     item = lab.item("certbot", name="lonely", container=lab.name("alone"))
     lab.settle({**item, "networks": []})

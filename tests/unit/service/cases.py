@@ -36,6 +36,7 @@ CONTAINERS = (
         "adopted",
         "elsewhere",
         "renamed",
+        "called",
     ),
     *("former", "former_created", "former_failing", "former_serving"),
 )
@@ -230,6 +231,8 @@ def _contain(made: Universe, case: Case) -> None:
         },
         "elsewhere": {"root_dir": "/srv/elsewhere"},
         "renamed": {"name": "other"},
+        # The service had another name when it was made.
+        "called": {"service": "once"},
     }
     old = replace(own, name=NAME + FORMER, status="exited", **_with_old_image(own, case))
     if case.container.startswith("former"):
@@ -266,6 +269,7 @@ def ours(made: Universe, case: Case) -> Box:
         root_dir=ROOT,
         type=kind.name,
         label=NAME,
+        service=NAME,
         mounts=options["mounts"],
         env=options["env"],
         loaded=files if kind.config else {},

@@ -26,6 +26,8 @@ def after_is_true(made: Universe, action: Action) -> bool:
         return bool(said == {"internal": made.networks[name]})
     if action.target.startswith("folders "):
         return all(path in made.folders for path in said)
+    if action.verb == "call":
+        return bool(said == {"service": made.called(name)})
     if action.verb == "disconnect":
         return not {action.before["network"]} & (made.boxes[name].networks | made.boxes[name].severed)
     return _is_true_of(made.boxes.get(name), said)
@@ -37,6 +39,8 @@ def before_was_true(made: Universe, action: Action, restored: bool) -> bool:
     name += FORMER * (restored and name + FORMER in made.boxes and action.verb == "replace")
     if restored and action.verb == "stop":
         return bool(said == "running")
+    if action.verb == "call":
+        return bool(said == {"service": made.called(name)})
     if action.verb == "rename":
         return said in made.boxes and name not in made.boxes
     if action.target.startswith("container ") and said is not None and action.verb != "connect":

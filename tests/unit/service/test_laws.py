@@ -96,6 +96,8 @@ def unlike(made: Universe, box: Box, case: Case, runs: bool) -> Iterator[str]:
         yield "its server has read another configuration"
     if box.severed:
         yield f"it is still on {sorted(box.severed)}, which are gone"
+    if made.called(NAME) != NAME:
+        yield f"it is still known as {made.called(NAME)}"
     if NAME + FORMER in made.boxes:
         yield "its former container is left behind"
 

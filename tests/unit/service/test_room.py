@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.core.plan import Action
-from ansible_collections.flatrun.infra.plugins.module_utils.service import apply, guards, room
+from ansible_collections.flatrun.infra.plugins.module_utils.service import apply, guards, info, room
 from ansible_collections.flatrun.infra.plugins.module_utils.service.apply import Hand
+from ansible_collections.flatrun.infra.plugins.module_utils.service.calling import call
+from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL
+from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
 from ansible_collections.flatrun.infra.plugins.module_utils.service.room import Host
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import parse
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Container, Found
@@ -91,6 +95,18 @@ def test_an_nginx_of_somebody_elses_is_not_waited_for(clock: Clock, monkeypatch:
     Host(spec, Engine()).observe()
     assert Hand(spec, spec.services[0], foreign, Engine())._outcome(was_running=True) == "runs again"
     assert clock.now == 1000
+
+
+def test_a_service_is_found_by_the_name_it_got(tmp_path: Path) -> None:
+    """Its container keeps the label that it was made with."""
+    root = str(tmp_path)
+    labels = {f"{LABEL}root_dir": root, f"{LABEL}container": "db", f"{LABEL}service": "cache"}
+    listing = [{"Labels": labels, "Names": ["/db"], "Id": "1", "Image": "redis:8", "Created": 0, "State": "running"}]
+    for name in ("cache", "sessions"):
+        assert room._bearers(listing, root) == {name: ("db",)}
+        assert [service["name"] for service in info._managed(listing, root)] == [name]
+        (tmp_path / "db").mkdir(exist_ok=True)
+        call(Layout(root, "db"), "sessions")
 
 
 def test_whoever_takes_a_place_is_waited_for(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

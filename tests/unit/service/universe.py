@@ -48,6 +48,7 @@ class Box:
     root_dir: str = ""
     type: str = ""
     label: str = ""
+    service: str = ""
     memory: int = 0
     cpus: float = 0.0
     restart: str = "unless-stopped"
@@ -95,6 +96,8 @@ class Universe:
     data: dict[str, Server | None] = field(default_factory=dict)
     records: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     externals: dict[str, Any] = field(default_factory=dict)
+    # Services that have another name than their containers were made with.
+    names: dict[str, str] = field(default_factory=dict)
     taken: dict[str, str] = field(default_factory=dict)
     clock: int = 0
     # The data folder that is being initialised for the first time.
@@ -110,6 +113,10 @@ class Universe:
         """What can be compared: all but the clock and what only counts."""
         counted = ("clock", "fresh", "film")
         return tuple(getattr(self, each.name) for each in fields(self) if each.name not in counted)
+
+    def called(self, container: str) -> str:
+        """The name of the service that a container is."""
+        return self.names.get(container) or self.boxes[container].service
 
     def strike(self) -> None:
         """Called before each change."""

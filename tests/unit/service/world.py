@@ -101,11 +101,12 @@ class Eye:
         service, boxes = self.service, self.universe.boxes
         if service.mode != spec.MANAGED:
             return Found(container=_container(boxes.get(service.container)))
+        called = self.universe.names.get(service.container, "")
         box, former = boxes.get(service.container), _container(boxes.get(service.container + FORMER))
         renamed = self._renamed()
         record = self.universe.records.get(service.container, {})
         former = former if former and (former.ours or adoption.is_under_way(record, former)) else None
-        found = Found(container=_container(box or boxes.get(renamed)), former=former, renamed=renamed)
+        found = Found(container=_container(box or boxes.get(renamed)), former=former, renamed=renamed, called=called)
         if service.whole:
             found = self._at_home(replace(found, image=self._image(), taken=self._taken(found)))
         elif box and box.settings and box.kind.secret:
@@ -229,6 +230,7 @@ def _container(box: Box | None) -> Container | None:
         severed=box.severed,
         settings=box.settings,
         root_dir=box.root_dir,
+        service=box.service,
         type=box.type if box.settings else "",
         memory=box.memory,
         cpus=box.cpus,
@@ -286,6 +288,7 @@ class Hand:
                 root_dir=self.spec.root_dir,
                 type=kind.name,
                 label=self.name,
+                service=self.service.name,
                 memory=made["memory"],
                 cpus=made["cpus"],
                 mounts=made["mounts"],
@@ -354,6 +357,10 @@ class Hand:
             self.universe.rename(self.name + FORMER, self.name)
         if running:
             self.universe.start(self.name)
+
+    def call(self, action: Action) -> None:
+        self.universe.strike()
+        self.universe.names[self.name] = self.service.name
 
     def rename(self, action: Action) -> None:
         self.universe.rename(self.found.renamed, self.name)
