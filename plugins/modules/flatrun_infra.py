@@ -18,6 +18,9 @@ description:
   - A container is replaced only by one that answers. If the new one does not, the former serves again.
 author:
   - flatrun.infra contributors (@flatrun)
+notes:
+  - nginx listens on IPv6 too, so the kernel must not be started with C(ipv6.disable=1). To do without IPv6, set the
+    sysctl C(net.ipv6.conf.all.disable_ipv6=1) instead.
 extends_documentation_fragment:
   - flatrun.infra.docker
   - flatrun.infra.docker.root_dir

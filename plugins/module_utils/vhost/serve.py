@@ -30,6 +30,9 @@ _PAUSE = 0.05
 _LOG_PAUSE = 1.0
 _PLACE = re.compile(r"/\d{6,}/vhosts/([^:/]+)\.conf:\d+")
 _OWN_WORDS = "nginx: "
+# The socket of a family that the kernel doesn't have; all that is served here is served over IPv6 too.
+_NO_FAMILY = " failed (97: "
+_NO_IPV6 = "as the kernel has no IPv6: start the host without ipv6.disable=1 (the sysctl disable_ipv6=1 does no harm)"
 _CONFLICT = re.compile(r'conflicting server name "([^"]+)"')
 
 
@@ -209,4 +212,5 @@ def _moment(stamp: str) -> float:
 def _emergency(said: str) -> str:
     """The line that says why, without the time and the process it begins with."""
     lines = [line for line in said.splitlines() if "[emerg]" in line] or said.splitlines()
-    return re.sub(r"^.*\[emerg\] (\d+#\d+: )?", "", lines[0]) if lines else "it does not say why"
+    words = re.sub(r"^.*\[emerg\] (\d+#\d+: )?", "", lines[0]) if lines else "it does not say why"
+    return f"{words}, {_NO_IPV6}" if _NO_FAMILY in words else words

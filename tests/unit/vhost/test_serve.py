@@ -59,6 +59,16 @@ def test_it_is_no_running_one() -> None:
         engine(500).run("c", ["true"])
 
 
+def test_a_kernel_without_ipv6_is_named(tmp_path: Path) -> None:
+    """By itself nginx only says that it can't have a socket."""
+    said = "2026/01/01 12:00:00 [emerg] 6#6: socket() [::]:80 failed (97: Address family not supported by protocol)"
+    reached = engine(409)
+    nginx = Nginx(reached, "c", Releases(str(tmp_path)), manner=Manner(reached), apart=lambda _command: (1, said))
+    words = nginx.complaint("000001", running=False)
+    assert words.startswith("socket() [::]:80 failed (97: ")
+    assert "ipv6.disable=1" in words
+
+
 def test_its_new_release_is_there_for_when_it_starts(tmp_path: Path) -> None:
     reached = engine(409)
     nginx = Nginx(reached, "c", Releases(str(tmp_path / "releases")), manner=Manner(reached))
