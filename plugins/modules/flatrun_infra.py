@@ -155,8 +155,11 @@ options:
         default: {}
         version_added: 0.1.0
       volumes:
-        description: More mounts, as C(source:target) or C(source:target:ro). The source is a volume or a folder. The
-          target is none of the folders in which the service has its configuration and its secrets.
+        description:
+          - More mounts, as C(source:target) or C(source:target:ro). The source is a volume or a folder. The target is
+            none of the folders in which the service has its configuration and its secrets.
+          - The data of a service is in no volume of another driver, or of one that mounts something by options. The
+            engine has its content there only while a container uses it, so the folder itself is given instead.
         type: list
         elements: str
         default: []

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files, ports
 from ansible_collections.flatrun.infra.plugins.module_utils.service import (
@@ -22,6 +23,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service import (
     readiness,
     state,
     steps,
+    volumes,
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.service import settings as wanted
 from ansible_collections.flatrun.infra.plugins.module_utils.service.calling import called
@@ -122,10 +124,11 @@ class Observer:
         record = self.home.record()
         foreign = container if container and not container.ours else None
         adopted = adoption.mounts(kind, foreign) if foreign else dict(record.get("mounts") or {})
-        data = self.home.data(*self._data_place(replace(found, adopted_mounts=adopted))) if kind.data else None
+        folder, inside, unfit = self._data_place(replace(found, adopted_mounts=adopted))
+        data = self.home.data(folder, inside) if kind.data else None
         paths = (*self._folders(kind), *([data.origin] if data else []))
         obstacles = (files.refusal(files.require_own, path) for path in paths)
-        found = replace(found, obstacle=next(filter(None, obstacles), None))
+        found = replace(found, obstacle=unfit or next(filter(None, obstacles), None))
         adopting = adoption.is_under_way(record, foreign or found.former)
         found = replace(found, data=data, adopting=adopting, adopted_mounts=adopted)
         return self._with_secrets(self._configured(found, kind), kind, record)
@@ -159,24 +162,19 @@ class Observer:
         unread = bool(container and container.alive and (edited or youngest > _nanoseconds(container.started_at)))
         return replace(found, config=texts, config_before=before, config_unread=unread)
 
-    def _origin(self, mount: str) -> str:
-        """The folder of the host behind a mount: a path, or where the engine keeps the volume."""
-        source = mount.rsplit(":", 1)[0]
-        if source.startswith("/"):
-            return source
-        volume = self.engine.find("inspect_volume", source)
-        return str(volume["Mountpoint"]) if volume else f"/nonexistent/{source}"
-
     def data_folder(self, found: Found) -> str:
         """Where the data lies on the host; of a new volume that is known once a container was made with it."""
         return self._data_place(found)[0]
 
-    def _data_place(self, found: Found) -> tuple[str, str]:
+    def _data_place(self, found: Found) -> tuple[str, str, Refused | None]:
+        """The folder of the host that is mounted, the one in it, and what is wrong with the volume."""
         if not self.kind or not self.kind.data:
-            return "", ""
+            return "", "", None
         mounts = wanted.mounts(self.service, self.kind, self.layout, found.adopted_mounts)
         target, inside = wanted.data_place(self.service, self.kind, mounts)
-        return self._origin(mounts[target or self.kind.data]), inside
+        target = target or self.kind.data
+        folder, unfit = volumes.origin(self.engine, mounts[target], target)
+        return folder, inside, unfit
 
     def candidates(self, found: Found) -> list[readiness.Candidate]:
         """The passwords that may be the right one, the wanted one first, each once.

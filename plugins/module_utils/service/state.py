@@ -119,7 +119,7 @@ class Found:
     called: str = ""
     image: Image | None = None
     folders: frozenset[str] = frozenset()
-    # What is wrong with one of its folders.
+    # What is wrong with one of its folders, or with the volume of its data.
     obstacle: FlatrunError | None = None
     config: Mapping[str, str] = field(default_factory=dict)
     # True when a file of the configuration is younger than the server that should have read it.

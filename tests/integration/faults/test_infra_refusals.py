@@ -151,6 +151,22 @@ def test_data_that_is_gone(lab: Lab) -> None:
     lab.settle(lab.item("redis"))
 
 
+def test_a_volume_that_leads_to_a_disk(lab: Lab, tmp_path: Path) -> None:
+    """The engine mounts it for a container alone: nobody else can tell whether there is data on it."""
+    volume, name = lab.name("volume"), lab.name("bound")
+    docker("volume", "create", "--opt", "type=none", "--opt", "o=bind", "--opt", f"device={tmp_path}", volume)
+    before = lab.untouched()
+    item = lab.item("redis", container=name, volumes=[f"{volume}:/data"])
+    both(lab, item, "services[0].volumes", volume, f"{tmp_path}:/data")
+    assert (lab.untouched(), list(tmp_path.iterdir())) == (before, [])
+    item["volumes"] = [f"{tmp_path}:/data"]
+    lab.settle(item)
+    docker("stop", name)
+    assert lab.settle(item).verbs == ["start"]
+    lab.drop("bound")
+    docker("volume", "rm", volume)
+
+
 def test_the_data_of_mysql_that_is_gone(lab: Lab) -> None:
     lab.settle(lab.item("mysql"))
     docker("stop", lab.name("mysql"))
