@@ -142,8 +142,8 @@ options:
             in C(/etc/postgresql), for Redis in C(/usr/local/etc/redis).
           - For nginx, V(nginx.conf), V(default.conf) and V(mime.types) replace the ones of the collection and
             others are
-            included in the context C(http). They are tested before and reloaded, without a restart. Where there is
-            no container of ours yet, they are tested in one like the one to be made.
+            included in the context C(http). They are tested before and reloaded, without a restart. Where the
+            same run makes or replaces the container, they are tested in one like that before the former one stops.
           - C(%{memory:25%}) in a text is replaced by that share of the machine's memory, or of O(services[].memory), in
             MiB, rounded down so that it is the same on every run.
         type: dict

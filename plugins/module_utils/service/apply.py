@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from functools import partial
 from typing import Callable
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError, Refused
@@ -40,6 +39,10 @@ class Hand:
         self.observer.kind = service.type or (CATALOG.get(found.container.type) if found.container else None)
         self.home: Home = self.observer.home
         self.container = service.container
+        # The release that a container which is yet to be made will read.
+        self.candidate = ""
+        # What was found once a former container was brought back.
+        self.restored: Found | None = None
 
     def do(self, action: Action) -> None:
         handlers: Mapping[str, Callable[[Action], None]] = {
@@ -81,13 +84,23 @@ class Hand:
     def _release(self, action: Action) -> None:
         order: Order = action.detail
         release = self.home.stage(order.files)
-        found = order.found
-        running = not order.first and found.container is not None and found.container.running and found.answers
-        apart = partial(self._try_out, order) if order.first else None
-        Nginx(self.engine, self.container, self.home.releases, apart=apart).serve(release, running)
+        if order.anew:
+            self._nginx(order).try_out(release, False)
+            self.candidate = release
+        else:
+            found = self.restored or order.found
+            running = found.container is not None and found.container.running and found.answers
+            self._nginx(order).serve(release, running)
 
-    def _try_out(self, order: Order, command: list[str]) -> tuple[int, str]:
-        return containers.try_out(self.engine, self.service, self._kind, order.settings, [*self._networks()], command)
+    def _nginx(self, order: Order) -> Nginx:
+        """It tests in a container like the one that is to be, where that is another one."""
+
+        def apart(command: list[str]) -> tuple[int, str]:
+            return containers.try_out(
+                self.engine, self.service, self._kind, order.settings, [*self._networks()], command
+            )
+
+        return Nginx(self.engine, self.container, self.home.releases, apart=apart if order.anew else None)
 
     def _networks(self) -> dict[str, Endpoint]:
         """Those that are asked for, and those that the container in its place is on, by what it is known there."""
@@ -103,6 +116,7 @@ class Hand:
         if not action.target.startswith("container "):
             return self._folders(order)
         try:
+            self._switch()
             self._make(order, dict.fromkeys(self.service.networks, Endpoint()))
             if self.service.state in RUNNING_STATES:
                 containers.start(self.engine, self.container)
@@ -134,17 +148,22 @@ class Hand:
         order: Order = action.detail
         former = present_container(self.found)
         self._check_format(self._kind)
+        self._expect_release(order)
         self._keeper.write_out(self.found, self.spec.wait_timeout)
         was_running = bool(former and former.alive)
         containers.set_aside(self.engine, self.container)
         try:
+            self._switch()
             self._make(order, self._networks())
             if was_running or self.service.state in RUNNING_STATES:
                 containers.start(self.engine, self.container)
                 # Whatever the task waits for: only one that answers takes the place of one that served.
                 self._await(must=True)
         except FlatrunError as error:
-            containers.bring_back(self.engine, self.container, self.spec.root_dir, was_running)
+            try:
+                self.home.take_back()
+            finally:
+                containers.bring_back(self.engine, self.container, self.spec.root_dir, was_running)
             if action.verb == "adopt":
                 self.home.remember(adopting=None, mounts=None)
             raise Refused(
@@ -153,6 +172,17 @@ class Hand:
             ) from None
         self.engine.ask("remove_container", self.container + FORMER, v=False)
         self._forget_configs(order)
+
+    def _expect_release(self, order: Order) -> None:
+        """What the successor is to read is tested by now, and what the former one has read is found again."""
+        if self._kind.released:
+            if not self.candidate:
+                self._nginx(order).require(self.home.releases.current(), False)
+            self.home.expect(self.candidate)
+
+    def _switch(self) -> None:
+        if self.candidate:
+            self.home.switch(self.candidate)
 
     def _outcome(self, was_running: bool) -> str:
         """What became of a container that was brought back; it serves when it answers, not when it is started."""
@@ -167,6 +197,8 @@ class Hand:
 
     def _forget_configs(self, order: Order) -> None:
         """Configurations that no container reads any more."""
+        if self.candidate:
+            self.home.releases.prune()
         if not self._kind.released and self._kind.config:
             files.keep_only(order.layout.config, config_folder(order.files, order.layout))
 
@@ -181,9 +213,10 @@ class Hand:
 
     def _restore(self, action: Action) -> None:
         """What was replaced may not have answered even then: whether it does now is seen when all is done."""
+        self.home.take_back()
         containers.bring_back(self.engine, self.container, self.spec.root_dir, True)
         if self.found.former and self.found.former.ours:
-            self.observer.settle(self.found, time.monotonic() + self.spec.wait_timeout)
+            self.restored = self.observer.settle(self.found, time.monotonic() + self.spec.wait_timeout)
 
     def _call(self, action: Action) -> None:
         call(self.home.layout, self.service.name)

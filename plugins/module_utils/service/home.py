@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files
 from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog, formats
 from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
@@ -60,9 +61,37 @@ class Home(SecretFiles):
             if present.get(name) != text:
                 files.write(f"{folder}/{name}", text.encode("utf-8", "surrogateescape"))
 
-    def released(self) -> dict[str, str]:
-        """What a release holds besides the vhosts, with the names of ``config_files``."""
-        current = self.releases.current()
+    def expect(self, successor: str) -> None:
+        """Note what the container that is about to be set aside has read, and what its successor will, if another."""
+        if successor:
+            self.remember(releases=[self.releases.current(), successor])
+        else:
+            self.forget("releases")
+
+    def set_aside(self) -> str:
+        """What the former container has read, where the release of its successor is the current one."""
+        former, successor = self.record().get("releases") or ("", "")
+        found = successor == self.releases.current() and former in self.releases.names()
+        return former if found else ""
+
+    def switch(self, release: str) -> None:
+        """Have whoever starts next read this release."""
+        try:
+            self.releases.switch(release)
+        except OSError as error:
+            where = f"{self.layout.releases}/{release}"
+            raise Refused(f"can't be switched to ({error.strerror})", where, "Make room or repair the disk.") from None
+
+    def take_back(self) -> None:
+        """Have the former container find what it has read."""
+        former = self.set_aside()
+        if former:
+            self.switch(former)
+            self.releases.prune()
+
+    def released(self, release: str = "") -> dict[str, str]:
+        """What a release, the current one by default, holds besides the vhosts, named as in ``config_files``."""
+        current = release or self.releases.current()
         found = self.releases.read(current) if current else {}
         return {name.replace("http/", "", 1): text for name, text in found.items() if not name.startswith(OF_VHOSTS)}
 

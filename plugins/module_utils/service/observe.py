@@ -148,7 +148,10 @@ class Observer:
     def _configured(self, found: Found, kind: ServiceType) -> Found:
         if kind.released:
             released = self.home.released()
-            return replace(found, config=released, config_before=released)
+            aside = self.home.set_aside() if found.former else ""
+            return replace(
+                found, config=released, config_before=released, config_aside=self.home.released(aside) if aside else {}
+            )
         if not kind.config:
             return found
         asked = wanted.config_files(self.service, kind)

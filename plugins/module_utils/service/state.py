@@ -124,6 +124,8 @@ class Found:
     config: Mapping[str, str] = field(default_factory=dict)
     # True when a file of the configuration is younger than the server that should have read it.
     config_unread: bool = False
+    # What an nginx that was set aside reads once it is back, where its successor's is the current one.
+    config_aside: Mapping[str, str] = field(default_factory=dict)
     # What the configuration in use says; for the diff, when another takes its place.
     config_before: Mapping[str, str] = field(default_factory=dict)
     data: Data | None = None

@@ -37,8 +37,8 @@ class Order:
     layout: Layout
     settings: dict[str, Any]
     files: dict[str, str]
-    # Whether there is no container of ours yet, so that what it is to read is tried in one like it.
-    first: bool = False
+    # Whether its container is made or replaced: then that one reads the configuration, which is tested in one like it.
+    anew: bool = False
 
 
 def absent(service: Service, found: Found, target: str) -> Iterator[Action]:
@@ -56,9 +56,10 @@ def absent(service: Service, found: Found, target: str) -> Iterator[Action]:
 
 def whole(spec: Infra, service: Service, kind: ServiceType, found: Found, target: str) -> Iterator[Action]:
     layout = Layout(spec.root_dir, service.container)
-    files, container = config_files(service, kind), present_container(found)
-    first = container is None or not container.ours
-    order = Order(service, found, layout, settings(service, kind, layout, found.adopted_mounts), files, first)
+    found, container = _with_present_config(found), present_container(found)
+    files, options = config_files(service, kind), settings(service, kind, layout, found.adopted_mounts)
+    order = Order(service, found, layout, options, files)
+    order = replace(order, anew=container is None or not container.ours or bool(_drift(order, container)))
     guards.folders(found)
     guards.data_is_mounted(service, kind, order.settings["mounts"])
     guards.data(service, kind, found)
@@ -88,11 +89,8 @@ def meant(service: Service, found: Found) -> Service:
     """``present`` starts no container, and one that runs is to run as it is asked: then nothing is said in vain."""
     container = present_container(found)
     runs = container is not None and container.running
-    return (
-        replace(service, state=wanted.STARTED)
-        if service.whole and service.state == wanted.PRESENT and runs
-        else service
-    )
+    starts = service.whole and service.state == wanted.PRESENT and runs
+    return replace(service, state=wanted.STARTED) if starts else service
 
 
 def present_container(found: Found) -> Container | None:
@@ -100,6 +98,12 @@ def present_container(found: Found) -> Container | None:
     if _must_restore(found) and found.former:
         return replace(found.former, status="running")
     return None if _must_start_over(found) else found.container
+
+
+def _with_present_config(found: Found) -> Found:
+    """The same of the configuration."""
+    aside = found.config_aside
+    return replace(found, config=aside, config_before=aside) if aside and _must_restore(found) else found
 
 
 def _must_restore(found: Found) -> bool:
@@ -159,7 +163,7 @@ def _config(order: Order, kind: ServiceType) -> Iterator[Action]:
     found, service = order.found, order.service
     target = f"configuration of {service.container}"
     if dict(found.config) == order.files:
-        if kind.released and found.config_unread and service.state == wanted.STARTED:
+        if kind.released and found.config_unread and service.state == wanted.STARTED and not order.anew:
             yield Action("release", target, "nginx has not loaded it", service.name, detail=order)
         return
     verb = "release" if kind.released else "write"

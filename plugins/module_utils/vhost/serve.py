@@ -79,14 +79,7 @@ class Nginx:
         A warning that one of ``names`` is another server's too is an error: nginx would never ask one of them.
         """
         former = self.releases.current()
-        try:
-            words = self.complaint(release, running, names)
-        except FlatrunError:
-            self.releases.discard(release)
-            raise
-        if words:
-            self.releases.discard(release)
-            raise Rejected(f"nginx does not take the configuration: {words}", f"container {self.container}")
+        self.try_out(release, running, names)
         self.releases.switch(release)
         if running:
             try:
@@ -99,6 +92,20 @@ class Nginx:
                 self.releases.discard(release)
                 raise
         self.releases.prune(self.keep)
+
+    def try_out(self, release: str, running: bool, names: Collection[str] = ()) -> None:
+        """Test a staged release, which is gone if nginx does not take it."""
+        try:
+            self.require(release, running, names)
+        except FlatrunError:
+            self.releases.discard(release)
+            raise
+
+    def require(self, release: str, running: bool, names: Collection[str] = ()) -> None:
+        """Raises Rejected for a release that nginx does not take."""
+        words = self.complaint(release, running, names)
+        if words:
+            raise Rejected(f"nginx does not take the configuration: {words}", f"container {self.container}")
 
     def _take_back(self, former: str) -> None:
         """Until it is over, so that what nginx still says of the other release is never taken for a later one's."""
@@ -117,9 +124,7 @@ class Nginx:
 
     def again(self, release: str) -> None:
         """Serve what is on disk already, and isn't served."""
-        words = self.complaint(release, True)
-        if words:
-            raise Rejected(f"nginx does not take the configuration: {words}", f"container {self.container}")
+        self.require(release, True)
         self.releases.enter()
         self.reload(release)
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.flatrun.infra.tests.integration.faults.lab import (
@@ -215,6 +216,42 @@ def test_a_configuration_that_nginx_does_not_take(lab: Lab) -> None:
     assert lab.untouched()[0] == before[0]
 
 
+def test_a_configuration_for_another_container(lab: Lab, tmp_path: Path) -> None:
+    """It comes with what it needs, and goes with it: neither container takes the configuration of the other."""
+    name = lab.name("moving")
+
+    def item(site: str, says: str = "", **more: Any) -> dict[str, Any]:
+        (tmp_path / site).mkdir(exist_ok=True)
+        text = f'server {{ listen 80; server_name moving.example; return 200 "{site}"; }}'
+        (tmp_path / site / f"{site}.inc").write_text(text)
+        files = {"site.conf": f"include /srv/{site}/{says or site}.inc;\n"}
+        place = {"container": name, "published_ports": [], "volumes": [f"{tmp_path}/{site}:/srv/{site}:ro"]}
+        return lab.item("nginx", **place, config_files=files, **more)
+
+    lab.settle(item("one"))
+    before = inspect(name)
+    ended = lab.run(item("two", says="three"))
+    ended.refused("nginx does not take the configuration", "/srv/two/three.inc", f"container {name}")
+    assert inspect(name)["State"]["StartedAt"] == before["State"]["StartedAt"]
+    lab.run(item("two", command=["false"])).refused("its successor failed, and the former container serves again")
+    assert (inspect(name)["Id"], page_of(name, "moving.example")) == (before["Id"], "one")
+    docker("restart", "--time", "5", name)
+    told = lab.run(item("two"), check=True).good()
+    assert told.verbs == ["release", "replace"]
+    assert lab.settle(item("two")).actions == told.actions
+    assert page_of(name, "moving.example") == "two"
+    # The configuration that there is must be one for a new container too.
+    now = inspect(name)["State"]["StartedAt"]
+    lab.run({**item("two"), "volumes": []}).refused("nginx does not take the configuration", "/srv/two/two.inc")
+    assert inspect(name)["State"]["StartedAt"] == now
+    lab.drop("moving")
+
+
+def page_of(name: str, host: str) -> str:
+    """What an nginx answers with for a host, asked in its container."""
+    return docker("exec", name, "curl", "-fsS", "-H", f"Host: {host}", "http://127.0.0.1/", check=False)
+
+
 def test_an_nginx_of_somebody_elses_is_taken_over(lab: Lab, tmp_path: Path) -> None:
     """With its sites; and where that fails, it serves as before."""
     name = lab.name("old-nginx")
@@ -225,7 +262,7 @@ def test_an_nginx_of_somebody_elses_is_taken_over(lab: Lab, tmp_path: Path) -> N
     before = inspect(name)
 
     def served() -> str:
-        return docker("exec", name, "curl", "-fsS", "-H", "Host: old.example", "http://127.0.0.1/", check=False)
+        return page_of(name, "old.example")
 
     until(lambda: served() == "old")
     bad = lab.run({**item, "config_files": {"bad.conf": "no_such_directive 1;\n"}})

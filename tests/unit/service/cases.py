@@ -30,6 +30,7 @@ CONTAINERS = (
         "networkless",
         "severed",
         "outdated",
+        "outgrown",
         "edited",
         "unread",
         "foreign",
@@ -125,8 +126,14 @@ class Case:
                 "networks": ["net", "more"],
                 "secrets": given,
                 "adopt": self.container == "adopted" and self.state != "absent",
+                "config_files": only(kind.image) if self.container == "outgrown" else {},
             }
         )
+
+
+def only(image: str) -> dict[str, str]:
+    """A configuration that no nginx of another image takes."""
+    return {"only.conf": f"# only {image}\n"}
 
 
 def asked(*services: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -136,6 +143,8 @@ def asked(*services: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 def cases() -> Iterator[Case]:
     for kind, state, container in product(TYPES, STATES, CONTAINERS):
+        if container == "outgrown" and kind != "nginx":
+            continue
         if container not in ("adopted", "unread"):
             yield Case(kind, state, container, whole=False)
         if kind == "nginx":
@@ -229,6 +238,8 @@ def _contain(made: Universe, case: Case) -> None:
             "networks": frozenset({"net", "more", "extra"}),
             "severed": frozenset({"more", "extra", "gone"}),
         },
+        # Neither image takes the configuration of the other.
+        "outgrown": {**_with_old_image(own, case), "loaded": {**own.loaded, **only(f"{case.type}:old")}},
         "elsewhere": {"root_dir": "/srv/elsewhere"},
         "renamed": {"name": "other"},
         # The service had another name when it was made.
@@ -242,7 +253,7 @@ def _contain(made: Universe, case: Case) -> None:
             made.boxes[NAME] = replace(own, **successor.get(case.container[len("former") :], {}))
         return
     box = replace(own, **variants.get(case.container, {}))
-    made.boxes[box.name] = _with_old_config(made, box) if case.container == "outdated" else box
+    made.boxes[box.name] = _with_old_config(made, box) if case.container in ("outdated", "outgrown") else box
     _touch_config(made, case)
 
 

@@ -24,6 +24,7 @@ from ansible_collections.flatrun.infra.tests.unit.service.cases import (
     SECRETS,
     TYPES,
     Case,
+    asked,
     cases,
     universe,
     wanted,
@@ -383,6 +384,23 @@ def test_a_former_container_comes_back_that_is_wanted_again(kind: str) -> None:
         course, result = run(made, back)
         assert not is_refusal(result), f"killed before {when}: {result}, after {steps(course.plan)}"
         assert (made.boxes[NAME].running, made.boxes[NAME].image) == (True, f"{kind}:old")
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_former_nginx_has_its_own_configuration_again(changed: bool) -> None:
+    """Wherever the run that replaced it was killed, and whoever wants it back, as it was or changed."""
+    case = Case("nginx", "started", "outgrown")
+    former, _written = universe(case).configs[LAYOUT.releases]
+    files = {**former, **({"other.conf": "# changed"} if changed else {})}
+    back = asked({**case.params["services"][0], "image": "nginx:old", "config_files": files})
+    for made, when in crashes(case):
+        course, result = run(made, back)
+        assert not is_refusal(result), f"killed before {when}: {result}, after {steps(course.plan)}"
+        box = made.boxes[NAME]
+        assert box.running, f"killed before {when}, after {steps(course.plan)}"
+        assert dict(box.loaded) == files, f"killed before {when}, after {steps(course.plan)}"
+        again, _result = run(made, back)
+        assert not again.plan, f"killed before {when}, the second run does {steps(again.plan)}"
 
 
 @pytest.mark.parametrize("kind", ["mysql", "nginx"])

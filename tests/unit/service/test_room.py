@@ -47,9 +47,9 @@ class Silent:
 
     clock = Clock()
     found = SILENT
+    home: Any = None
 
-    def __init__(self, *_given: Any) -> None:
-        self.home = None
+    def __init__(self, *_given: Any) -> None: ...
 
     def look(self, _listing: Any) -> Found:
         return self.found
@@ -116,12 +116,14 @@ def test_whoever_takes_a_place_is_waited_for(clock: Clock, monkeypatch: pytest.M
         monkeypatch.setattr(apply.containers, step, lambda *_words, step=step: done.append(step))
     monkeypatch.setattr(Hand, "_make", lambda *_words: done.append("make"))
     monkeypatch.setattr(Hand, "_keeper", SimpleNamespace(write_out=lambda *_words: None))
+    monkeypatch.setattr(Hand, "_expect_release", lambda *_words: None)
+    monkeypatch.setattr(Silent, "home", SimpleNamespace(take_back=lambda: done.append("take_back")))
     served = Found(container=Container("web", "running", "image", "id", settings={"image": "old"}))
     spec = parse(asked({"type": "nginx", "container": "web"}, wait=False, wait_timeout=7))
     order = SimpleNamespace(found=served, files={}, layout=None)
     with pytest.raises(Refused, match="its successor failed"):
         Hand(spec, spec.services[0], served, Engine()).do(Action("replace", "container web", "", detail=order))
-    assert done == ["set_aside", "make", "start", "bring_back"]
+    assert done == ["set_aside", "make", "start", "take_back", "bring_back"]
     assert clock.now >= 1007
 
 

@@ -5,6 +5,7 @@ Each change goes through ``strike``, so that it is known how a run leaves the ho
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -13,6 +14,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import R
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, image_series
 
+_ONLY = re.compile(r"^# only (\S+)$", re.MULTILINE)
 VOLUMES = "/var/lib/docker/volumes"
 
 
@@ -223,13 +225,18 @@ class Universe:
 
     # The servers
 
+    @staticmethod
+    def reads(image: str, texts: Mapping[str, str]) -> bool:
+        """Whether an nginx of this image takes a configuration: some are for one image alone."""
+        return {name for text in texts.values() for name in _ONLY.findall(text)} <= {image}
+
     def _boot(self, box: Box) -> tuple[str, Mapping[str, str]]:
         """What becomes of a server that is started: its container's status, and the configuration it has read."""
         kind = box.kind
         if box.broken:
             return "restarting", {}
         texts = self.configs.get(box.configuration, ({}, 0))[0]
-        if kind.released and not texts and box.settings:
+        if kind.released and box.settings and not (texts and self.reads(box.image, texts)):
             return "restarting", {}
         if kind.data and not self._opens(box):
             return "restarting", texts

@@ -69,10 +69,11 @@ class Fake:
     def apply(self, plan: Plan, done: Journal) -> None:
         for action in plan.unreached:
             raise Unreachable(action.reason, action.target)
+        services = {service.name: service for service in self.spec.services}
+        hands = {name: Hand(self.universe, self.spec, each, self.seen) for name, each in services.items()}
         for action in plan.actions:
             if action.item:
-                service = next(each for each in self.spec.services if each.name == action.item)
-                getattr(Hand(self.universe, self.spec, service, self.seen), action.verb)(action)
+                getattr(hands[action.item], action.verb)(action)
             else:
                 _prepare(self.universe, action)
             done(action)
@@ -159,8 +160,8 @@ class Eye:
         kind, container, configs = self.kind, found.container, self.universe.configs
         assert kind is not None
         if kind.released:
-            current = dict(configs.get(self.layout.releases, ({}, 0))[0])
-            return replace(found, config=current, config_before=current)
+            current, aside = self.released(), self.set_aside() if found.former else {}
+            return replace(found, config=current, config_before=current, config_aside=aside)
         if not kind.config:
             return found
         folder = settings.config_folder(settings.config_files(self.service, kind), self.layout)
@@ -169,6 +170,14 @@ class Eye:
         before = configs.get(used, ({}, 0))[0] if used and used != folder else texts
         unread = bool(container and container.running and written > int(container.started_at))
         return replace(found, config=texts, config_before=before, config_unread=unread)
+
+    def released(self) -> dict[str, str]:
+        return dict(self.universe.configs.get(self.layout.releases, ({}, 0))[0])
+
+    def set_aside(self) -> dict[str, str]:
+        """What a former nginx has read, where its successor's configuration is the current one."""
+        former, successor = self.universe.records.get(self.service.container, {}).get("releases") or ({}, {})
+        return dict(former) if successor == self.released() else {}
 
     def _data(self, path: str) -> state.Data:
         server = self.universe.data.get(path)
@@ -247,6 +256,7 @@ class Hand:
         self.found = seen.services[service.name]
         self.eye = Eye(universe, asked, service)
         self.layout, self.name = self.eye.layout, service.container
+        self.candidate: dict[str, str] = {}
 
     def pull(self, action: Action) -> None:
         self.universe.pull(self.service.image)
@@ -258,10 +268,25 @@ class Hand:
         self.universe.write_config(settings.config_folder(action.detail.files, self.layout), action.detail.files)
 
     def release(self, action: Action) -> None:
-        self.universe.switch_release(self.layout.releases, action.detail.files)
-        box = self.universe.boxes.get(self.name)
-        if box and box.running and self.found.answers:
-            self.universe.change(self.name, loaded=dict(action.detail.files))
+        box, texts = self.universe.boxes.get(self.name), dict(action.detail.files)
+        image = self.service.image if action.detail.anew or box is None else box.image
+        if not self.universe.reads(image, texts):
+            raise Refused("nginx does not take the configuration", f"container {self.name}")
+        if action.detail.anew:
+            self.candidate = texts
+            return
+        self.universe.switch_release(self.layout.releases, texts)
+        if box and box.running and box.loaded:
+            self.universe.change(self.name, loaded=texts)
+
+    def _switch(self) -> None:
+        if self.candidate:
+            self.universe.switch_release(self.layout.releases, self.candidate)
+
+    def _take_back(self) -> None:
+        aside = self.eye.set_aside()
+        if aside:
+            self.universe.switch_release(self.layout.releases, aside)
 
     def create(self, action: Action) -> None:
         if not action.target.startswith("container "):
@@ -269,6 +294,7 @@ class Hand:
                 self.universe.make_folder(path, 0o700 if path == self.layout.secrets else 0o755)
             return
         try:
+            self._switch()
             self._make(action, self.service.networks)
             if self.service.state in spec.RUNNING_STATES:
                 self.start(action)
@@ -322,9 +348,13 @@ class Hand:
         before = self.found.container or self.found.former
         was_running = self.found.former is not None or bool(before and before.status in ("running", "restarting"))
         networks = (*self.service.networks, *sorted(before.networks - {"none"} if before else ()))
+        if self._kind.released:
+            both = (self.eye.released(), self.candidate) if self.candidate else None
+            self.universe.remember(self.name, releases=both)
         self.universe.stop(self.name)
         self.universe.rename(self.name, self.name + FORMER)
         try:
+            self._switch()
             self._make(action, tuple(dict.fromkeys(networks)))
             if was_running or self.service.state in spec.RUNNING_STATES:
                 self.start(action, must=True)
@@ -352,6 +382,7 @@ class Hand:
         self._bring_back(True)
 
     def _bring_back(self, running: bool) -> None:
+        self._take_back()
         if self.name + FORMER in self.universe.boxes:
             self.universe.remove(self.name)
             self.universe.rename(self.name + FORMER, self.name)
