@@ -206,6 +206,8 @@ options:
           - Whether a container of that name that isn't ours is taken over. It is replaced by one of ours, and keeps its
             data, its volumes, and its networks with its aliases and fixed addresses there. Folders in memory (tmpfs)
             are left out.
+          - A server is asked where it has its data. It is refused where its successor would look elsewhere, with what
+            keeps that data, such as O(services[].volumes).
         type: bool
         default: false
         version_added: 0.1.0

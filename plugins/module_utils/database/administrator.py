@@ -190,6 +190,37 @@ def write_out(account: Account, patience: float) -> None:
         client.close()
 
 
+def whereabouts(engine: str, account: Account) -> dict[str, str]:
+    """Where a server has its data, by its own names for that; empty where it does not tell."""
+    connection = _LOGIN[engine](account)
+    try:
+        return _redis_whereabouts(connection) if engine == "redis" else _sql_whereabouts(engine, connection)
+    finally:
+        connection.close()
+
+
+def _redis_whereabouts(client: Any) -> dict[str, str]:
+    redis = _driver("redis", "python3-redis")
+    found: dict[str, str] = {}
+    for name in ("dir", "appendfilename", "appenddirname", "dbfilename"):
+        try:
+            found.update(client.config_get(name))
+        except redis.exceptions.ResponseError:
+            # The command may have another name there.
+            return {}
+    return found
+
+
+def _sql_whereabouts(engine: str, connection: Any) -> dict[str, str]:
+    driver = _driver("psycopg2" if engine == "postgresql" else "pymysql", "the server's client library")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW data_directory" if engine == "postgresql" else "SELECT @@datadir")
+            return {"dir": str(cursor.fetchone()[0])}
+    except driver.Error:
+        return {}
+
+
 _LOGIN: Mapping[str, Callable[[Account], Any]] = {
     "mysql": _mysql,
     "mariadb": _mysql,

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import FlatrunError
+from ansible_collections.flatrun.infra.plugins.module_utils.database import administrator
 from ansible_collections.flatrun.infra.plugins.module_utils.service import catalog
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType
-from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Container
+from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Container, Found
 
 
 def is_under_way(record: Mapping[str, Any], container: Container | None) -> bool:
@@ -23,6 +26,15 @@ def mounts(kind: ServiceType, container: Container) -> dict[str, str]:
     """What is kept of a container that is taken over: its data, and whatever isn't ours to provide."""
     provided = {catalog.SECRETS, "/etc/nginx"} | (set() if kind.released else {kind.config})
     return {target: mount for target, mount in container.mounts.items() if target not in provided and _is_folder(mount)}
+
+
+def with_whereabouts(kind: ServiceType, account: administrator.Account, found: Found) -> Found:
+    """Where its server has its data, which nobody else can tell for certain."""
+    try:
+        told = administrator.whereabouts(kind.name, account)
+    except FlatrunError as error:
+        return replace(found, answers=False, login="", words=error.what)
+    return replace(found, told=told)
 
 
 def _is_folder(mount: str) -> bool:

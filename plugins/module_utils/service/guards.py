@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import ServiceType, image_series
-from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import data_path, data_place
+from ansible_collections.flatrun.infra.plugins.module_utils.service.redis_files import redis_files
+from ansible_collections.flatrun.infra.plugins.module_utils.service.settings import data_path, data_place, source
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import ABSENT, Service
 from ansible_collections.flatrun.infra.plugins.module_utils.service.state import DENIED, Container, Found
 
@@ -182,7 +183,7 @@ def entrance(service: Service, kind: ServiceType, found: Found) -> None:
         )
 
 
-def adoption(service: Service, found: Found, container: Container) -> None:
+def adoption(service: Service, found: Found, container: Container, mounted: Mapping[str, str]) -> None:
     """A server is taken over only while it can be entered: afterwards it would be too late to find that it can't."""
     kind = service.type
     if kind and "PGDATA" in kind.env and not found.adopting and container.pgdata not in ("", data_path(service, kind)):
@@ -198,3 +199,53 @@ def adoption(service: Service, found: Found, container: Container) -> None:
             f"secrets.{secret}",
             "Start it, and give the password that it has now.",
         )
+    if kind and kind.data and (found.told or not found.adopting):
+        _data_goes_along(service, kind, found, container, mounted)
+
+
+def _data_goes_along(
+    service: Service, kind: ServiceType, found: Found, container: Container, mounted: Mapping[str, str]
+) -> None:
+    """What its successor has for data is what it has."""
+    name, path = service.container, data_path(service, kind)
+    there = found.told.get("dir", path).rstrip("/")
+    now, then = source(there, container.mounts), source(path, mounted)
+    if not now and found.told:
+        raise Refused(
+            f"{name} has its data in {there or '/'}, outside of every mount, so it would be gone with the container",
+            "container",
+            f"Have it keep its data in a volume that is mounted at {path}, then take it over.",
+        )
+    if not now or (found.data and found.data.empty and kind.secret and not found.told):
+        raise Refused(
+            f"{name} has no data in {path}, where its successor looks for it",
+            "container",
+            f"Have it keep its data in a volume that is mounted at {path}, then take it over.",
+        )
+    if now != then:
+        raise Refused(
+            f"{name} has its data in {there} ({now}), and its successor would look for it in {path} ({then})",
+            "container",
+            _way_there(kind, now, there, path),
+        )
+    _files_go_along(service, kind, found)
+
+
+def _way_there(kind: ServiceType, now: str, there: str, path: str) -> str:
+    if "PGDATA" in kind.env and there != path:
+        return f"Give PGDATA: {there} to keep it."
+    if now.startswith("/") or "/" not in now:
+        return f"Give volumes: ['{now}:{path}:rw'] to keep it."
+    return f"Have it keep its data in a volume that is mounted at {path}, then take it over."
+
+
+def _files_go_along(service: Service, kind: ServiceType, found: Found) -> None:
+    read = redis_files(service, kind) if kind.name == "redis" else {}
+    for setting, file in read.items():
+        if found.told.get(setting, file) != file:
+            raise Refused(
+                f"{service.container} keeps its data in {found.told[setting]} ({setting}), and its successor would "
+                f"look for it in {file}",
+                "container",
+                f"Give {setting} {found.told[setting]} in config_files to keep it.",
+            )

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import calendar
-import json
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -15,11 +14,11 @@ from typing import Any
 
 from ansible_collections.flatrun.infra.plugins.module_utils.core.errors import Refused
 from ansible_collections.flatrun.infra.plugins.module_utils.core.secrets import Secret
+from ansible_collections.flatrun.infra.plugins.module_utils.database import administrator
 from ansible_collections.flatrun.infra.plugins.module_utils.host import files, ports
 from ansible_collections.flatrun.infra.plugins.module_utils.service import (
     adoption,
     catalog,
-    containers,
     readiness,
     state,
     steps,
@@ -30,6 +29,7 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.calling impo
 from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog import CATALOG, ServiceType
 from ansible_collections.flatrun.infra.plugins.module_utils.service.engine import LABEL, Engine
 from ansible_collections.flatrun.infra.plugins.module_utils.service.home import Home
+from ansible_collections.flatrun.infra.plugins.module_utils.service.inspection import container_of, environment_of
 from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
 from ansible_collections.flatrun.infra.plugins.module_utils.service.secret_files import NEXT
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import MANAGED, RUNNING_STATES, Infra, Service
@@ -39,8 +39,6 @@ Listing = Sequence[Mapping[str, Any]]
 
 _PAUSE = 0.15
 _ADMINISTRATORS = {"mysql": "root", "mariadb": "root", "postgresql": "postgres", "redis": ""}
-# Mounts that outlive their container: what is in memory has no place to be found again.
-_LASTING = ("bind", "volume")
 # Where a container that somebody else made has its first password, in the clear or in a file.
 _FOREIGN_PASSWORDS = ("MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD", "POSTGRES_PASSWORD")
 
@@ -85,7 +83,7 @@ class Observer:
 
     def _container(self, name: str) -> Container | None:
         raw = self.engine.find("inspect_container", name)
-        return _container(raw, self.networks) if raw and raw["Name"] == f"/{name}" else None
+        return container_of(raw, self.networks) if raw and raw["Name"] == f"/{name}" else None
 
     def _former(self) -> Container | None:
         """What was set aside to be replaced: a container of ours, or one that is being taken over."""
@@ -110,7 +108,7 @@ class Observer:
         if self.spec.pull == "always":
             known = {digest.rsplit("@", 1)[-1] for digest in raw.get("RepoDigests") or ()}
             newer = self.engine.digest(self.service.image) not in known
-        return Image(raw["Id"], _environment(raw["Config"]), newer)
+        return Image(raw["Id"], environment_of(raw["Config"]), newer)
 
     def _taken(self, listing: Listing, found: Found) -> dict[str, str]:
         if steps.meant(self.service, found).state not in RUNNING_STATES:
@@ -205,7 +203,7 @@ class Observer:
         if not found.container or found.container.ours:
             return None
         raw = self.engine.find("inspect_container", found.container.name) or {"Config": {}}
-        environment = _environment(raw["Config"])
+        environment = environment_of(raw["Config"])
         return next((Secret(environment[name]) for name in _FOREIGN_PASSWORDS if environment.get(name)), None)
 
     def administrator(self, container: Container | None) -> str:
@@ -227,7 +225,12 @@ class Observer:
         # A run may have been cut short between making a release the current one and nginx' reload.
         unread = bool(answer.release) and answer.release != self.home.releases.current()
         found = replace(found, config_unread=unread) if self.kind.released else found
-        return replace(found, answers=answer.answers, login=answer.login, words=answer.words)
+        found = replace(found, answers=answer.answers, login=answer.login, words=answer.words)
+        password = dict(candidates).get(answer.login)
+        if password is None or container.ours or not self.service.adopt:
+            return found
+        account = administrator.Account(address, self.port(container), user, password)
+        return adoption.with_whereabouts(self.kind, account, found)
 
     def port(self, container: Container | None) -> int:
         """Where the container listens now, which isn't where it shall if it is to be replaced."""
@@ -244,50 +247,6 @@ class Observer:
                 log = "" if found.answers else self.engine.log(self.service.container)
                 return replace(found, log=log)
             time.sleep(_PAUSE)
-
-
-def _container(raw: Mapping[str, Any], known: Mapping[str, str]) -> Container:
-    labels, host, now = raw["Config"].get("Labels") or {}, raw["HostConfig"], raw["State"]
-    settings = json.loads(labels.get(f"{LABEL}settings", "{}"))
-    attached = (raw.get("NetworkSettings") or {}).get("Networks") or {}
-    severed = frozenset(name for name, each in attached.items() if known and _is_severed(name, each, known))
-    return Container(
-        id=raw["Id"],
-        name=raw["Name"].lstrip("/"),
-        status=now["Status"],
-        image=raw["Config"]["Image"],
-        image_id=raw["Image"],
-        started_at=now["StartedAt"],
-        networks=frozenset(network for network in attached if not known or network in known),
-        severed=severed,
-        endpoints={name: containers.endpoint(each, raw["Id"], name in severed) for name, each in attached.items()},
-        settings=settings,
-        root_dir=labels.get(f"{LABEL}root_dir", ""),
-        pgdata=_environment(raw["Config"]).get("PGDATA", "").rstrip("/"),
-        type=labels.get(f"{LABEL}type", ""),
-        service=labels.get(f"{LABEL}service", ""),
-        memory=host.get("Memory") or 0,
-        cpus=(host.get("NanoCpus") or 0) / 10**9,
-        restart=(host.get("RestartPolicy") or {}).get("Name") or "no",
-        mounts={each["Destination"]: _mount(each) for each in raw.get("Mounts") or () if each["Type"] in _LASTING},
-        exit_code=now.get("ExitCode") or 0,
-        restarts=raw.get("RestartCount") or 0,
-        out_of_memory=bool(now.get("OOMKilled")),
-    )
-
-
-def _is_severed(name: str, endpoint: Mapping[str, Any], known: Mapping[str, str]) -> bool:
-    """A container that was never started has no id of its network yet."""
-    return name not in known or endpoint.get("NetworkID") not in ("", None, known[name])
-
-
-def _mount(raw: Mapping[str, Any]) -> str:
-    source = raw["Name"] if raw.get("Type") == "volume" else raw.get("Source", "")
-    return f"{source}:{'rw' if raw.get('RW') else 'ro'}"
-
-
-def _environment(config: Mapping[str, Any]) -> dict[str, str]:
-    return dict(entry.split("=", 1) for entry in config.get("Env") or () if "=" in entry)
 
 
 def _nanoseconds(moment: str) -> int:

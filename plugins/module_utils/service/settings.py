@@ -69,9 +69,19 @@ def data_path(service: Service, kind: ServiceType) -> str:
 
 def data_place(service: Service, kind: ServiceType, mounted: Mapping[str, str]) -> tuple[str, str]:
     """The mount that holds the data, and the folder in it; both are empty where none does."""
-    path = data_path(service, kind)
+    return place(data_path(service, kind), mounted)
+
+
+def place(path: str, mounted: Mapping[str, str]) -> tuple[str, str]:
+    """The mount that holds a path in the container, and what of it lies in there."""
     target = max((each for each in mounted if f"{path}/".startswith(f"{each}/")), key=len, default="")
     return target, path[len(target) :].strip("/") if target else ""
+
+
+def source(path: str, mounted: Mapping[str, str]) -> str:
+    """The folder of the host, or of a volume, that is a path in the container; empty where it is in no mount."""
+    target, inside = place(path, mounted)
+    return f"{mounted[target].rsplit(':', 1)[0]}/{inside}".rstrip("/") if target else ""
 
 
 def settings(service: Service, kind: ServiceType, layout: Layout, kept: Mapping[str, str]) -> dict[str, Any]:

@@ -137,6 +137,8 @@ class Found:
     # A run began to take the container over, and has kept what is needed to end that.
     adopting: bool = False
     adopted_mounts: Mapping[str, str] = field(default_factory=dict)
+    # Of one that is to be taken over: where its server says that it has its data, by Redis' names for that.
+    told: Mapping[str, str] = field(default_factory=dict)
     login: str = ""
     answers: bool = False
     words: str = ""

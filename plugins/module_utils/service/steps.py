@@ -186,7 +186,7 @@ def _container(order: Order, container: Container | None, target: str, waited: b
     if container is None:
         yield Action("create", target, "it does not exist", service.name, after=_shown(order), detail=order)
     elif not container.ours:
-        guards.adoption(service, found, container)
+        guards.adoption(service, found, container, order.settings["mounts"])
         reason = "it is made by somebody else and is to be taken over, with its data"
         yield Action(
             "adopt", target, reason, service.name, before={"image": container.image}, after=_shown(order), detail=order

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.flatrun.infra.tests.integration.faults.lab import PASSWORD, Lab, docker, inspect, until
+from ansible_collections.flatrun.infra.tests.integration.faults.lab import (
+    PASSWORD,
+    Lab,
+    docker,
+    inspect,
+    others_long,
+    until,
+)
 
 
 @pytest.fixture
@@ -26,6 +33,48 @@ def run_redis(lab: Lab, *options: str, command: tuple[str, ...] = ()) -> None:
 
 def item(lab: Lab, **more: Any) -> dict[str, Any]:
     return lab.item("redis", adopt=True, **more)
+
+
+def test_a_redis_with_its_data_elsewhere(lab: Lab, name: str) -> None:
+    """It is refused as it is, and keeps its data where that is said to be somewhere else."""
+    command = ("--protected-mode", "no", "--dir", "/srv/own", "--appendonly", "yes", "--appendfilename", "own.aof")
+    run_redis(lab, "--entrypoint", "redis-server", "--volume", f"{lab.prefix}-own:/srv/own", command=command)
+    before = inspect(name)
+    lab.run(item(lab)).refused(f"its data in /srv/own ({lab.prefix}-own)", f"volumes: ['{lab.prefix}-own:/data:rw']")
+    kept = {"volumes": [f"{lab.prefix}-own:/data:rw"]}
+    lab.run(item(lab, **kept), check=True).refused("its data in own.aof (appendfilename)", "config_files")
+    after = inspect(name)
+    assert (after["Id"], after["State"]["StartedAt"]) == (before["Id"], before["State"]["StartedAt"])
+    lab.settle(item(lab, **kept, config_files={"names.conf": "appendfilename own.aof\n"}))
+    assert lab.sings("redis")
+
+
+def test_a_redis_with_its_data_in_its_own_layer(lab: Lab, name: str) -> None:
+    """There the data would go with it."""
+    run_redis(lab, command=("redis-server", "--dir", "/tmp"))
+    lab.run(item(lab)).refused("its data in /tmp, outside of every mount", "mounted at /data")
+    # One that does not tell is taken over with what is found in its place alone.
+    docker("rm", "--force", name)
+    run_redis(lab, command=("redis-server", "--dir", "/tmp", "--rename-command", "CONFIG", "secret"))
+    lab.run(item(lab)).refused("no data in /data")
+    assert lab.sings("redis", "")
+
+
+@pytest.mark.parametrize("kind", others_long(("mariadb", "mysql", "postgresql")))
+def test_a_database_with_its_data_elsewhere(lab: Lab, kind: str) -> None:
+    """Each tells where that is."""
+    variable = {"mariadb": "MARIADB_ROOT_PASSWORD", "mysql": "MYSQL_ROOT_PASSWORD"}.get(kind, "POSTGRES_PASSWORD")
+    server = {"mariadb": "mariadbd --datadir=/srv/own", "mysql": "mysqld --datadir=/srv/own"}.get(kind, "")
+    where = ["--network", lab.network(kind), "--volume", f"{lab.prefix}-{kind}:/srv/own", "--env", "PGDATA=/srv/own"]
+    password = f"{variable}={PASSWORD}"
+    docker("run", "--detach", "--name", lab.name(kind), *where, "--env", password, lab.images[kind], *server.split())
+    until(lambda: lab.ask(kind, PASSWORD, "SELECT 1") is not None)
+    lab.plant(kind)
+    lab.run(lab.item(kind, adopt=True)).refused("its data in /srv/own")
+    kept = {"volumes": [f"{lab.prefix}-{kind}:/var/lib/mysql"]} if server else {"env": {"PGDATA": "/srv/own"}}
+    lab.settle(lab.item(kind, adopt=True, **kept))
+    assert lab.sings(kind)
+    lab.drop(kind)
 
 
 def test_an_attempt_that_failed_is_forgotten(lab: Lab, name: str) -> None:

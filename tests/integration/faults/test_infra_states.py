@@ -19,6 +19,7 @@ from ansible_collections.flatrun.infra.tests.integration.faults.lab import (
     pause,
     until,
 )
+from ansible_collections.flatrun.infra.tests.integration.ports import free_port
 
 KINDS = ("redis", "mysql", "nginx", "certbot")
 
@@ -257,8 +258,9 @@ def test_an_nginx_of_somebody_elses_is_taken_over(lab: Lab, tmp_path: Path) -> N
     name = lab.name("old-nginx")
     (tmp_path / "old.conf").write_text('server { listen 80; server_name old.example; return 200 "old"; }\n')
     where = ["--network", lab.network("nginx"), "--volume", f"{tmp_path}:/etc/nginx/conf.d:ro"]
-    docker("run", "--detach", "--name", name, *where, lab.images["nginx"])
-    item = lab.item("nginx", container=name, published_ports=[], adopt=True)
+    port = free_port()
+    docker("run", "--detach", "--name", name, f"--publish=127.0.0.1:{port}:80", *where, lab.images["nginx"])
+    item = lab.item("nginx", container=name, published_ports=[f"{port}:80"], adopt=True)
     before = inspect(name)
 
     def served() -> str:

@@ -22,7 +22,6 @@ from ansible_collections.flatrun.infra.plugins.module_utils.service.catalog impo
 )
 from ansible_collections.flatrun.infra.plugins.module_utils.service.layout import Layout
 from ansible_collections.flatrun.infra.plugins.module_utils.service.spec import parse
-from ansible_collections.flatrun.infra.plugins.module_utils.service.state import Container, Found
 from ansible_collections.flatrun.infra.tests.unit.service.cases import asked
 
 ROOT = Path(__file__).parents[3]
@@ -203,11 +202,3 @@ def test_where_a_server_has_its_data(item: dict[str, Any], place: tuple[str, str
     assert settings.data_place(service, service.type, mounts) == place
     with nullcontext() if place[0] else pytest.raises(Refused, match=r"^env\.PGDATA: .* is outside of every mount"):
         guards.data_is_mounted(service, service.type, mounts)
-
-
-@pytest.mark.parametrize(("given", "is_kept"), [({}, False), ({"PGDATA": "/pg/18"}, True)])
-def test_a_postgresql_is_taken_over_with_its_own_data(given: dict[str, str], is_kept: bool) -> None:
-    service = parse(asked({"type": "postgresql", "env": given, "adopt": True})).services[0]
-    container = Container("shop", "running", "postgres:18", "sha256:1", pgdata="/pg/18")
-    with nullcontext() if is_kept else pytest.raises(Refused, match=r"^env\.PGDATA: .* has its data in /pg/18"):
-        guards.adoption(service, Found(container=container, login="wanted"), container)
