@@ -80,7 +80,7 @@ CASES = {
     "image-redis": Case("redis", {}, {"image": "{PREFIX}-redis:other"}, points=3),
     "memory-mysql": Case("mysql", {}, {"memory": "2g"}, points=2),
     "config-redis": Case("redis", _config("maxmemory 64mb\n"), _config("maxmemory 65mb\n"), points=4),
-    "volume-nginx": Case("nginx", _site("one"), _site("two"), points=2),
+    "volume-nginx": Case("nginx", _site("one"), _site("two"), points=3),
     "release-nginx": Case("nginx", {}, _config("map $uri $canary { default 1; }\n"), points=4, steady=True),
 }
 
