@@ -81,14 +81,23 @@ joined() {
 
 settled() { jobs -pr | grep -qx "${besides[$1]}" || joined "$1"; }
 
-# What still goes on beside, when a step fails; the number of one that has ended may be another's by now.
+# What still goes on beside, when a step fails; the number of one that has ended may be another's by now. The next run is to
+# meet none of it.
 end_besides() {
+  local try
+  signal_besides TERM
+  for try in {1..300}; do
+    [ -n "$(jobs -pr)" ] || return 0
+    sleep 0.1
+  done
+  signal_besides KILL
+}
+
+signal_besides() {
   local pid
   for pid in $(jobs -pr); do
-    kill -TERM -- "-$pid" 2>/dev/null || true
+    kill "-$1" -- "-$pid" 2>/dev/null || true
   done
-  # The next run is to meet none of it.
-  wait
 }
 
 since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN {printf "%.1f", b - a}'; }
