@@ -25,6 +25,7 @@ ANSIBLES = frozenset({"changed", "failed", "diff", "warnings", "deprecations", "
 
 pytestmark = [
     pytest.mark.xdist_group("ssh"),
+    pytest.mark.long,
     pytest.mark.parametrize("host", ["ssh"], indirect=True, scope="session"),
 ]
 

@@ -213,8 +213,8 @@ def _password(item: Item) -> str:
     return next(iter(item.get("secrets", {"": PASSWORD}).values()))
 
 
-FILES = others_long(CASES, "first-redis", "password-mysql", "release-nginx")
-CALLS = others_long(CASES, "first-nginx", "password-redis", "image-redis", "release-nginx", "volume-nginx")
+FILES = others_long(CASES, "first-redis", "release-nginx")
+CALLS = others_long(CASES, "password-redis", "image-redis", "release-nginx")
 
 
 @pytest.mark.parametrize("name", FILES)

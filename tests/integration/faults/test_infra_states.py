@@ -343,6 +343,7 @@ def test_a_first_start_killed_midway(lab: Lab, image: str) -> None:
     lab.drop("first")
 
 
+@pytest.mark.long
 def test_a_first_start_that_left_half_a_cluster(lab: Lab) -> None:
     """PostgreSQL without all of its files lets nobody in, and still runs for ever: the next run begins anew."""
     lab.drop("first")

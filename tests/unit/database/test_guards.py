@@ -374,7 +374,11 @@ def test_a_locale_is_the_same_in_each_spelling(collation: str, same: bool) -> No
 def test_collations_by_another_name(given: dict[str, Any], says: Any) -> None:
     known = ("utf8mb3_general_ci", "utf8mb4_general_ci", "utf8mb3_uca1400_ai_ci", "utf8mb4_uca1400_ai_ci")
     # As in MySQL before 8.0.30.
-    collations = {**{name: name.partition("_")[0] for name in known}, "utf8_swedish_ci": "utf8mb3", "latin1_bin": "latin1"}
+    collations = {
+        **{name: name.partition("_")[0] for name in known},
+        "utf8_swedish_ci": "utf8mb3",
+        "latin1_bin": "latin1",
+    }
     found = replace(state(MARIADB), collations=collations, shared_collations=frozenset({"uca1400_ai_ci"}))
     task = parse(params(databases=[{"name": "shop", **given}]))
     if isinstance(says, str):
