@@ -239,13 +239,18 @@ class Observer:
 
     def settle(self, found: Found, until: float) -> Found:
         """Wait until the service answers, refuses, or can't any more; ``until`` is of the monotonic clock."""
+        starved = False
         while True:
             found = self.ask(replace(found, container=self._container(self.service.container)))
             container = found.container
+            # The engine tells it of one that has ended, and no longer once that is started again.
+            starved = starved or bool(container and container.out_of_memory)
             alive = container and container.alive and container.restarts <= state.RESTARTS
-            if found.answers or found.login or not alive or time.monotonic() >= until:
-                log = "" if found.answers else self.engine.log(self.service.container)
-                return replace(found, log=log)
+            if found.answers:
+                return replace(found, log="")
+            if found.login or not alive or time.monotonic() >= until:
+                told = replace(container, out_of_memory=starved) if container else None
+                return replace(found, container=told, log=self.engine.log(self.service.container))
             time.sleep(_PAUSE)
 
 
