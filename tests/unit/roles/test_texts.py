@@ -71,9 +71,10 @@ def look(folder: Path, **environment: str) -> list[str]:
 def test_a_folder_is_no_library(tmp_path: Path) -> None:
     """Where the look is run: someone's home, or beside a playbook."""
     (tmp_path / "a_folder").mkdir()
-    seen = look(tmp_path, PATH=os.environ["PATH"])
-    assert "host library_a_folder=missing" in seen
-    assert "host library_json=found" in seen
+    for said in ({}, {"PYTHONSAFEPATH": "1"}):
+        seen = look(tmp_path, PATH=os.environ["PATH"], **said)
+        assert "host library_a_folder=missing" in seen
+        assert "host library_json=found" in seen
 
 
 def test_a_daemon_without_its_client_is_no_engine(tmp_path: Path) -> None:
